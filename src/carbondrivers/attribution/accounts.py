@@ -1,0 +1,209 @@
+"""Regional carbon account: the area-weighted mean and the total of an annual stack, year by year.
+
+``estimate = sum(a_i f_i) / sum(a_i)`` and ``total = sum(a_i f_i)`` over the cells i that have a value in the year, with
+``a_i`` the true area of the cell. Everything is a sum over cells, so one pass over a lazy stack is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from carbondrivers.attribution.registry import register
+from carbondrivers.attribution.result import Result
+from carbondrivers.catalogue import variables
+from carbondrivers.datasets.grids import cell_areas
+from carbondrivers.errors import DataError
+from carbondrivers.nep_models.apply import YEARLY, canonical_unit
+from carbondrivers.provenance import history_line
+
+TG_PER_G_M2_KM2 = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AccountResult(Result):
+    """The account of a region.
+
+    Attributes
+    ----------
+    annual : pandas.DataFrame
+        One row a year: ``year``, ``estimate`` (area-weighted mean, unit of the stack), ``total`` (Tg C a-1),
+        ``area_km2`` (of the cells with a value in that year), ``n`` (those cells).
+    grid : xarray.Dataset
+        ``mean`` over the years of a cell and ``n_valid``, the number of its years with a value; dimensions (y, x).
+    """
+
+    annual: pd.DataFrame
+    grid: xr.Dataset
+
+
+@register(
+    "account",
+    title="Regional carbon account",
+    takes="stack",
+    result=AccountResult,
+    version="1",
+    citation="Area-weighted mean and total over cells; geographic cells by their area on a sphere of 6371.0088 km.",
+)
+def account(nep: xr.DataArray) -> AccountResult:
+    """Return the regional mean and total of every year, and the mean map.
+
+    Parameters
+    ----------
+    nep
+        Dimensions (year, y, x), g C m-2 a-1, ``attrs["crs"]``; NaN for missing; lazy or in memory. A stack in another
+        unit gets means but no total.
+
+    Returns
+    -------
+    AccountResult
+        Its `n` is the number of cells with a value in at least one year.
+
+    Raises
+    ------
+    DataError
+        If there is no ``year`` dimension, a year is doubled, values are infinite or not numbers, or there is no value.
+
+    Examples
+    --------
+    >>> stack = xr.DataArray(
+    ...     np.full((2, 1, 2), 100.0),
+    ...     coords={"year": [2001, 2002], "y": [0.0], "x": [0.0, 1000.0]},
+    ...     dims=("year", "y", "x"),
+    ...     attrs={"crs": "+proj=laea +lat_0=0 +lon_0=0 +units=m", "units": "g C m-2 a-1"},
+    ... )
+    >>> account(stack).annual
+       year  estimate   total  area_km2  n
+    0  2001     100.0  0.0002       2.0  2
+    1  2002     100.0  0.0002       2.0  2
+    """
+    stack = _check_stack(nep)
+    areas, notes = _areas(stack)
+    sums = _sums(stack, areas)
+    if int(sums["n_infinite"]):
+        raise DataError(f"the stack holds {int(sums['n_infinite'])} infinite values: mend them or set them to NaN")
+    cells = int((sums["n_valid"] > 0).sum())
+    if not cells:
+        raise DataError("the stack has no value at all: check the mask, the nodata value or the region")
+    known = "crs" in stack.attrs and not notes
+    unit = canonical_unit(str(stack.attrs.get("units", "")))
+    notes += [] if unit == YEARLY or not known else [_no_total_note(unit)]
+    notes += _gap_notes(sums, stack.sizes["year"])
+    return AccountResult(
+        method="account",
+        parameters={},
+        n=cells,
+        notes=tuple(notes),
+        provenance=history_line("account"),
+        variables=_variables(stack),
+        annual=_annual(stack, sums, known, known and unit == YEARLY),
+        grid=_grid(stack, sums),
+    )
+
+
+def _check_stack(nep: xr.DataArray) -> xr.DataArray:
+    if not isinstance(nep, xr.DataArray) or sorted(map(str, nep.dims)) != ["x", "y", "year"]:
+        found = ", ".join(map(str, getattr(nep, "dims", ()))) or type(nep).__name__
+        raise DataError(
+            f"an account needs a stack with the dimensions year, y and x, got {found}: rename or select them"
+        )
+    if nep.dtype.kind not in "fiu":
+        raise DataError(f"the stack holds {nep.dtype} where numbers are expected: convert it first")
+    if not nep.size:
+        raise DataError(f"the stack is empty (sizes {dict(nep.sizes)}): check the region and the years")
+    if "year" not in nep.coords or len(set(nep["year"].to_numpy().tolist())) != nep.sizes["year"]:
+        raise DataError("the stack needs a coordinate 'year' in which every year occurs once: assign it")
+    return nep.transpose("year", "y", "x").sortby("year")
+
+
+def _areas(stack: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
+    """Return cell areas in km2, or equal weights and a note where the grid does not say where and how large it is."""
+    one_cell = stack.sizes["y"] == stack.sizes["x"] == 1 and "resolution" not in stack.attrs
+    missing = "size of its only cell" if one_cell else "coordinates" if not {"x", "y"} <= set(stack.coords) else ""
+    if not missing and stack.attrs.get("crs"):
+        return cell_areas(stack), []
+    equal = xr.ones_like(stack.isel(year=0, drop=True), dtype=np.float64).compute()
+    return equal, [
+        f"The grid's {missing or 'CRS'} is unknown: every cell weighs the same, and there is no area or total."
+    ]
+
+
+def _sums(stack: xr.DataArray, areas: xr.DataArray) -> xr.Dataset:
+    """Compute every sum in one pass over the stack."""
+    # Weights go in without labels, so that the last bits of a coordinate can never drop a cell.
+    weight = xr.DataArray(areas.to_numpy(), dims=("y", "x"))
+    values = stack.astype(np.float64)
+    valid = values.notnull()  # noqa: PD004 - a DataArray has no notna
+    filled = values.where(valid, 0.0)
+    return xr.Dataset(
+        {
+            "weighted": (filled * weight).sum(("y", "x")),
+            "area": (valid * weight).sum(("y", "x")),
+            "n": valid.sum(("y", "x")),
+            "sum": filled.sum("year"),
+            "n_valid": valid.sum("year"),
+            "n_infinite": np.isinf(values).sum(),
+        }
+    ).compute()
+
+
+def _annual(stack: xr.DataArray, sums: xr.Dataset, has_area: bool, has_total: bool) -> pd.DataFrame:
+    weighted, area = sums["weighted"].to_numpy(), sums["area"].to_numpy()
+    present = area > 0
+    mean = np.divide(weighted, area, out=np.full(area.shape, np.nan), where=present)
+    total = np.where(present, weighted * TG_PER_G_M2_KM2, np.nan)
+    return pd.DataFrame(
+        {
+            "year": stack["year"].to_numpy(),
+            "estimate": mean,
+            "total": total if has_total else np.nan,
+            "area_km2": area if has_area else np.nan,
+            "n": sums["n"].to_numpy().astype(np.int64),
+        }
+    )
+
+
+def _grid(stack: xr.DataArray, sums: xr.Dataset) -> xr.Dataset:
+    count = sums["n_valid"].astype(np.int64)
+    mean = sums["sum"] / count.where(count > 0)
+    kept = {key: stack.attrs[key] for key in ("units", "crs", "resolution") if key in stack.attrs}
+    mean.attrs = kept | {"long_name": f"Mean {stack.attrs.get('long_name', stack.name or 'value')}"}
+    count.attrs = {"units": "1", "long_name": "Years with a value"} | {k: v for k, v in kept.items() if k != "units"}
+    return xr.Dataset({"mean": mean, "n_valid": count}, attrs={k: v for k, v in kept.items() if k != "units"})
+
+
+def _no_total_note(unit: str) -> str:
+    return f"No total: the stack is in {unit or 'no declared unit'}, and only {YEARLY} adds up to carbon."
+
+
+def _gap_notes(sums: xr.Dataset, years: int) -> list[str]:
+    valid = sums["n_valid"].to_numpy()
+    partial = int(((valid > 0) & (valid < years)).sum())
+    notes = []
+    if partial:
+        notes.append(
+            f"{partial} of {int((valid > 0).sum())} cells lack a value in some years: "
+            "means and totals of different years stand for different areas."
+        )
+    empty = sums["year"].to_numpy()[sums["n"].to_numpy() == 0].tolist()
+    if empty:
+        notes.append(f"No cell has a value in {', '.join(map(str, empty))}.")
+    return notes
+
+
+def _variables(stack: xr.DataArray) -> pd.DataFrame:
+    name = str(stack.name or "nep")
+    entry = variables().get(name)
+    row: dict[str, Any] = {
+        "name": name,
+        "role": "response",
+        "category": entry.category if entry else "vegetation",
+        "unit": str(stack.attrs.get("units", "")),
+        "label": str(stack.attrs.get("long_name", "")) or (entry.label if entry else name),
+        "kind": "continuous",
+    }
+    return pd.DataFrame([row], dtype=str)

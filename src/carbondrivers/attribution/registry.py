@@ -1,0 +1,71 @@
+"""The registry of methods: a method joins by registering, and the contract tests then hold it to the common rules."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from carbondrivers.attribution.result import Result
+
+Takes = Literal["sample", "stack"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A registered method.
+
+    Attributes
+    ----------
+    name : str
+        The name in tables, study files and on the command line.
+    title : str
+        The words for headings.
+    door : callable
+        The public function: input first, options by keyword.
+    takes : str
+        ``"sample"`` (a PixelSample) or ``"stack"`` (an xarray.DataArray with a time dimension).
+    result : type
+        Class of the result.
+    version : str
+        Raised when the numbers change: it is part of the content key of a step.
+    citation : str
+        The source of the method.
+    """
+
+    name: str
+    title: str
+    door: Callable[..., Result]
+    takes: Takes
+    result: type[Result]
+    version: str
+    citation: str
+
+
+_METHODS: dict[str, Method] = {}
+
+
+def register(
+    name: str, *, title: str, takes: Takes, result: type[Result], version: str, citation: str
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated door as method `name`; the door itself is returned unchanged."""
+
+    def decorate(door: Callable[..., Any]) -> Callable[..., Any]:
+        known = _METHODS.get(name)
+        # A module may be imported again (pytest does); only another function under the name is a mistake.
+        if known and (known.door.__module__, known.door.__qualname__) != (door.__module__, door.__qualname__):
+            raise ValueError(f"method {name!r} is registered twice")
+        _METHODS[name] = Method(name, title, door, takes, result, version, citation)
+        return door
+
+    return decorate
+
+
+def methods() -> dict[str, Method]:
+    """Return every registered method by name (all modules of the package are imported first)."""
+    package = import_module("carbondrivers.attribution")
+    for module in pkgutil.iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
+    return dict(sorted(_METHODS.items()))

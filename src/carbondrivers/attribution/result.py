@@ -1,0 +1,81 @@
+"""What every method returns: a frozen result of tidy tables in one column grammar, with parameters and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+GRAMMAR = frozenset(
+    """
+    response driver driver_2 category group level lower upper year path
+    estimate std_estimate std_error statistic df df_2 p p_adjusted log10_p ci_low ci_high
+    n n_valid n_eff share share_of area_km2 method note
+    r r_partial q q_driver q_driver_2 epsilon2 interaction interaction_classic tau hurst moran_i gi_star
+    intercept total unit rank direct indirect planted x y
+    sd min q25 median q75 max classes mode
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Result:
+    """Base of all results.
+
+    Attributes
+    ----------
+    method : str
+        Registered name of the method.
+    parameters : mapping
+        The options that were used, JSON values only.
+    n : int
+        Rows or cells that went in.
+    notes : tuple of str
+        What the reader must know, in sentences; the report prints them.
+    provenance : str
+        History line.
+    variables : pandas.DataFrame
+        name, role, category, unit, label, kind of each variable that occurs.
+    """
+
+    method: str
+    parameters: Mapping[str, Any]
+    n: int
+    notes: tuple[str, ...] = ()
+    provenance: str = ""
+    variables: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tidy tables of the result, by field name."""
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "variables"}
+        return {name: value for name, value in named.items() if isinstance(value, pd.DataFrame)}
+
+    @property
+    def maps(self) -> dict[str, xr.Dataset]:
+        """The gridded parts of the result, by field name."""
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in named.items() if isinstance(value, xr.Dataset)}
+
+    def label(self, name: str) -> str:
+        """Return the label of a variable, or its name where none is known."""
+        return self._known("label").get(name) or name
+
+    def category(self, name: str) -> str:
+        """Return the category of a variable, ``"other"`` where none is known."""
+        return self._known("category").get(name, "other")
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a variable, empty where none is known."""
+        return self._known("unit").get(name, "")
+
+    def _known(self, column: str) -> dict[str, str]:
+        if self.variables.empty:
+            return {}
+        return dict(zip(self.variables["name"], self.variables[column], strict=True))
+
+    def _repr_html_(self) -> str:
+        return "".join(table.to_html(escape=True) for table in self.tables.values())

@@ -1,0 +1,247 @@
+"""The command line: ``carbondrivers demo | new | check | run | report | list | explain``.
+
+Exit status: 0 done, 2 for what the user can mend, 130 when stopped by Ctrl-C. Heavy imports wait until a command needs
+them.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from carbondrivers import __version__
+from carbondrivers.errors import CarbonDriversError, CarbonDriversWarning
+
+app = typer.Typer(
+    name="carbondrivers",
+    help="Statistical driver attribution of carbon sinks: from grids and tables to a finished report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+STUDY = "study.toml"
+Out = Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=True)]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder that data paths are relative to.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed in place of the study's own.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Compute anew what an earlier run has kept.")]
+
+
+class What(StrEnum):
+    """What ``list`` can list."""
+
+    methods = "methods"
+    steps = "steps"
+    variables = "variables"
+    keys = "keys"
+
+
+def main() -> None:
+    """Run the command line and turn the user's mistakes into one line and exit status 2."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except CarbonDriversError as error:
+        _say_error(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _say_error("stopped; finished steps are kept, the same command goes on from there")
+        sys.exit(130)
+    except MemoryError:
+        _say_error("out of memory: use fewer years, a smaller region or a coarser grid")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(f"carbondrivers {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(out: Out = Path("carbondrivers-demo"), seed: Seed = None, fresh: Fresh = False) -> None:
+    """Analyse a virtual region whose causes are known, from raw grids to the report."""
+    from importlib.resources import as_file, files
+
+    with as_file(files("carbondrivers.study") / "presets" / "demo.toml") as path:
+        _run(path, out, None, seed, None, fresh)
+
+
+@app.command()
+def new(
+    place: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of rasters or a table; or one table.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Study file; DIR/study.toml by default.")] = None,
+) -> None:
+    """Write a study file from a folder of rasters or a table, to be looked over and run."""
+    from carbondrivers.errors import OutputError
+    from carbondrivers.reports.files import write_atomic
+    from carbondrivers.study.scaffold import scaffold
+
+    text = scaffold(place)
+    target = out or ((place if place.is_dir() else place.parent) / STUDY)
+    if target.exists():
+        raise OutputError(f"{target} exists and is not overwritten: give another name with -o")
+    write_atomic(target, text.encode())
+    typer.echo(f"{target} written. Look it over, then: carbondrivers check {target}")
+
+
+@app.command()
+def check(study: Annotated[Path, typer.Argument(help="Study file.")], data: Data = None) -> None:
+    """Check a study file and the data it names; nothing is run."""
+    from carbondrivers.errors import StudyError
+    from carbondrivers.study.check import check_data, load_study
+    from carbondrivers.study.inputs import Inputs
+    from carbondrivers.study.run import planned
+
+    loaded = load_study(study, data)
+    problems = check_data(loaded)
+    if problems:
+        raise StudyError("\n".join(problem.text(str(study)) for problem in problems))
+    steps = planned(loaded, Inputs(loaded, loaded.spec.study.seed))
+    typer.echo(f"{study}: no problem found. Steps: {', '.join(steps)}")
+
+
+@app.command()
+def run(
+    study: Annotated[Path, typer.Argument(help="Study file.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Output folder; results-STUDY by default.")] = None,
+    data: Data = None,
+    only: Annotated[str | None, typer.Option("--only", metavar="STEP", help="Run one step alone.")] = None,
+    seed: Seed = None,
+    fresh: Fresh = False,
+) -> None:
+    """Run a study: check it, run its steps (finished ones are not run again), write the report."""
+    _run(study, out or Path(f"results-{study.stem}"), data, seed, only, fresh)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of an earlier run.")],
+) -> None:
+    """Write the report of an earlier run again, from what it has kept; nothing is computed."""
+    from carbondrivers.study.publish import publish_again
+
+    _say_written(folder, publish_again(folder))
+
+
+@app.command(name="list")
+def list_(what: Annotated[What, typer.Argument(help="What to list.")] = What.methods) -> None:
+    """List methods, steps, variables or the keys of a study file."""
+    from carbondrivers.study.explain import list_keys
+
+    if what is What.keys:
+        typer.echo("\n".join(list_keys()))
+        return
+    for name, title in _listing(what):
+        typer.echo(f"{name:<28} {title}")
+
+
+@app.command()
+def explain(key: Annotated[str, typer.Argument(help="A study key, step, method or variable.")]) -> None:
+    """Say what a key of the study file, a step, a method or a variable means."""
+    from carbondrivers.study.explain import explain as explained
+
+    typer.echo(explained(key))
+
+
+def _listing(what: What) -> Iterator[tuple[str, str]]:
+    if what is What.methods:
+        from carbondrivers.attribution.registry import methods
+
+        yield from ((m.name, f"{m.title} (takes a {m.takes})") for m in methods().values())
+    elif what is What.steps:
+        from carbondrivers.study.registry import steps
+
+        yield from ((s.name, f"{s.title} (needs a {s.needs})") for s in steps().values())
+    else:
+        from carbondrivers.catalogue import variables
+
+        yield from ((v.name, f"{v.label} [{v.unit or v.kind}], {v.category}") for v in variables().values())
+
+
+def _run(study: Path, out: Path, data: Path | None, seed: int | None, only: str | None, fresh: bool) -> None:
+    from carbondrivers.reports.folder import require_writable
+    from carbondrivers.study.check import load_study
+    from carbondrivers.study.publish import publish_run
+    from carbondrivers.study.run import run_steps
+
+    loaded = load_study(study, data)
+    require_writable(out)
+    with _progress() as progress:
+        result = run_steps(loaded, out, seed=seed, only=only, fresh=fresh, progress=progress)
+        progress("Report", False)
+        found = publish_run(result, out)
+        progress("Report", True)
+    for kept in result.kept.values():
+        for message in kept.warnings:
+            _say(f"[yellow]warning:[/] {_plain(message)}")
+    _say_written(out, found)
+
+
+def _say_written(out: Path, lint: list[str]) -> None:
+    for message in lint:
+        _say(f"[yellow]figure:[/] {_plain(message)}")
+    typer.echo(f"report: {out / 'report.html'}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, bool], None]]:
+    """Show a spinner for the step that runs, if a person is watching; a pipe stays quiet."""
+    console = _console()
+    if not console.is_terminal:
+        yield lambda title, done: None
+        return
+    with console.status("Reading") as status:
+
+        def progress(title: str, done: bool) -> None:
+            if done:
+                console.print(f"[green]done[/] {_plain(title)}")
+            else:
+                status.update(f"{_plain(title)} ...")
+
+        yield progress
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _say(text: str) -> None:
+    _console().print(text)
+
+
+def _say_error(text: str) -> None:
+    for line in text.splitlines():
+        _say(f"[red]error:[/] {_plain(line)}")
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+) -> None:
+    if issubclass(category, CarbonDriversWarning):
+        _say(f"[yellow]warning:[/] {_plain(str(message))}")
+    else:
+        typer.echo(warnings.formatwarning(message, category, filename, lineno, line), err=True, nl=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,363 @@
+"""Tables in: CSV, TSV, text, Excel and Parquet files as data frames, with what was found out about them.
+
+Nothing is mended silently: a doubled name, a ragged row or a wrong kind of file is refused in one line that names the
+file, the cause and the remedy. Codes such as -9999 stay as they are; the data door refuses them by column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import BadZipFile
+
+import pandas as pd
+
+from carbondrivers.errors import DataError, did_you_mean
+
+ENCODINGS = ("utf-8-sig", "utf-8", "gb18030")
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+TEXT, EXCEL, PARQUET = (".csv", ".tsv", ".txt", ".tab", ".dat"), (".xlsx", ".xlsm"), (".parquet", ".pq")
+SAMPLE_LINES = 50
+DECIMAL_COMMA, DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?\d+\.\d+")
+EXCEL_MISSING = {"", "NA", "#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"}
+MAGIC = {
+    b"PK\x03\x04": "is a zip archive or an Excel workbook: give it the ending .xlsx, or unpack it",
+    b"\x1f\x8b": "is compressed with gzip: unpack it first",
+    b"PAR1": "is a Parquet file: give it the ending .parquet",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook (.xls): save it as .xlsx or CSV",
+    b"\xff\xfe": "is encoded as UTF-16: save it as CSV UTF-8",
+    b"\xfe\xff": "is encoded as UTF-16: save it as CSV UTF-8",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableRead:
+    """A table and how it was read.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The columns asked for (all, where none were named), one row a line of the file.
+    encoding, delimiter : str
+        As found; empty for a file that is not text.
+    decimal : str
+        ``"."`` or ``","``.
+    notes : tuple of str
+        What a reader of the results should know about the reading.
+    """
+
+    frame: pd.DataFrame
+    encoding: str = ""
+    delimiter: str = ""
+    decimal: str = "."
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a text file is laid out; `header` holds an empty string for a column without a name."""
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    header: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> TableRead:
+    """Read a table.
+
+    Parameters
+    ----------
+    path
+        A ``.csv``, ``.tsv``, ``.txt``, ``.xlsx`` (first sheet) or ``.parquet`` file.
+    columns
+        Names of the columns to read; all of them by default.
+
+    Raises
+    ------
+    DataError
+        One line naming the file, the cause and the remedy.
+    """
+    path = Path(path)
+    _check_file(path)
+    suffix = path.suffix.lower()
+    read = _read_excel(path) if suffix in EXCEL else None
+    if read is None:
+        read = _read_parquet(path, columns) if suffix in PARQUET else _read_text(path, columns)
+    if read.frame.empty:
+        raise DataError(f"{path}: the table has a header but no rows: nothing can be analysed")
+    if columns is None:
+        return read
+    _check_columns(path, columns, [str(c) for c in read.frame.columns])
+    return TableRead(read.frame[list(columns)], read.encoding, read.delimiter, read.decimal, read.notes)
+
+
+def table_columns(path: Path) -> tuple[str, ...]:
+    """Return the names of a table's columns; only the head of the file is read.
+
+    Raises
+    ------
+    DataError
+        As ``read_table``, as far as the head of the file shows it.
+    """
+    path = Path(path)
+    _check_file(path)
+    suffix = path.suffix.lower()
+    if suffix in EXCEL:
+        rows, _ = _excel_rows(path)
+        return tuple(name for name in _check_header(path, _first_row(path, rows)) if name)
+    if suffix in PARQUET:
+        return _parquet_columns(path)
+    return tuple(name for name in _text_layout(path).header if name)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, not a table: name the file in it")
+    if not path.exists():
+        folder = path.parent
+        files = sorted(f.name for f in folder.iterdir() if f.is_file()) if folder.is_dir() else []
+        where = "" if folder.is_dir() else f" (there is no folder {folder})"
+        remedy = did_you_mean(path.name, files) or " Check the name and the folder."
+        raise DataError(f"{path}: there is no such file{where}.{remedy}")
+    if not path.is_file():
+        raise DataError(f"{path}: is not a regular file: give a table such as .csv, .xlsx or .parquet")
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(4096)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}): check its permissions") from None
+    if not head.strip():
+        raise DataError(f"{path}: is empty: export the table again")
+    if path.suffix.lower() not in (*EXCEL, *PARQUET):
+        _check_text_head(path, head)
+
+
+def _check_text_head(path: Path, head: bytes) -> None:
+    for magic, cause in MAGIC.items():
+        if head.startswith(magic):
+            raise DataError(f"{path}: {cause}")
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<table", b"<head")):
+        raise DataError(f"{path}: is a web page (HTML), not a table: download the data file itself, or save it as CSV")
+    if b"\x00" in head:
+        raise DataError(f"{path}: holds binary data, not text: give a .csv, .tsv, .txt, .xlsx or .parquet table")
+
+
+def _check_header(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(str(cell).strip() for cell in cells)
+    named = [name for name in names if name]
+    doubled = sorted({name for name in named if named.count(name) > 1})
+    if doubled:
+        count = named.count(doubled[0])
+        more = f" (and {len(doubled) - 1} more names)" if len(doubled) > 1 else ""
+        raise DataError(f"{path}: column {doubled[0]!r} occurs {count} times{more}: rename or drop the copies")
+    if not named:
+        raise DataError(f"{path}: the first row names no column: put the column names there")
+    if all(_is_number(name) for name in named):
+        raise DataError(f"{path}: the first row holds numbers, not column names: add a header row")
+    return names
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_columns(path: Path, wanted: Sequence[str], known: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+            raise DataError(
+                f"{path}: there is no column {name!r}.{did_you_mean(name, known)} The columns are: {listed}"
+            )
+
+
+def _nameless_note(header: Sequence[str]) -> tuple[str, ...]:
+    places = [str(i + 1) for i, name in enumerate(header) if not name]
+    return (f"column {', '.join(places)} has no name and was left out",) if places else ()
+
+
+def _find_encoding(path: Path) -> str:
+    with path.open("rb") as stream:
+        has_mark = stream.read(3) == b"\xef\xbb\xbf"
+    for encoding in ENCODINGS if has_mark else ENCODINGS[1:]:
+        try:
+            with path.open(encoding=encoding) as text:
+                while text.read(1 << 20):
+                    pass
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    tried = ", ".join(ENCODINGS)
+    raise DataError(f"{path}: the text is in none of the encodings tried ({tried}): save it as CSV UTF-8")
+
+
+def _rows(stream: io.TextIOBase, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=delimiter != "\t")
+    for row in reader:
+        if row and (len(row) > 1 or row[0].strip()):
+            yield reader.line_num, row
+
+
+def _text_layout(path: Path) -> _Layout:
+    encoding = _find_encoding(path)
+    with path.open(encoding=encoding, newline="") as stream:
+        lines = [line for _, line in zip(range(SAMPLE_LINES), stream, strict=False)]
+    try:
+        delimiter, rows = _sniff(lines)
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: is not a table of delimited text ({error}): check for a quote that is not closed"
+        ) from None
+    header = _check_header(path, rows[0])
+    decimal = _find_decimal(rows[1:]) if delimiter != "," else "."
+    notes = [] if encoding == "utf-8" else [f"{path.name} was read with encoding {encoding}"]
+    if delimiter != ",":
+        notes.append(f"{path.name}: columns are separated by {DELIMITERS[delimiter]}")
+    if decimal == ",":
+        notes.append(f"{path.name}: decimals are written with a comma")
+    return _Layout(encoding, delimiter, decimal, header, (*notes, *_nameless_note(header)))
+
+
+def _sniff(lines: Sequence[str]) -> tuple[str, list[list[str]]]:
+    """Return the delimiter that gives most rows the width of the header, at best a wide one, and the sample's rows."""
+    best: tuple[float, int, str, list[list[str]]] | None = None
+    for delimiter in DELIMITERS:
+        rows = [row for _, row in _rows(io.StringIO("".join(lines), newline=""), delimiter)]
+        if not rows:
+            break
+        width = len(rows[0])
+        alike = sum(len(row) == width for row in rows) / len(rows) if width > 1 else 0.0
+        if best is None or (alike, width) > best[:2]:
+            best = (alike, width, delimiter, rows)
+    if best is None:
+        raise csv.Error("it begins with empty lines")
+    return best[2], best[3]
+
+
+def _find_decimal(rows: Sequence[Sequence[str]]) -> str:
+    cells = [cell.strip() for row in rows for cell in row]
+    commas = sum(DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
+    points = sum(DECIMAL_POINT.fullmatch(cell) is not None for cell in cells)
+    return "," if commas and not points else "."
+
+
+def _check_widths(path: Path, layout: _Layout) -> None:
+    width, line = len(layout.header), 1
+    try:
+        with path.open(encoding=layout.encoding, newline="") as stream:
+            for line, row in _rows(stream, layout.delimiter):
+                if len(row) != width:
+                    raise DataError(
+                        f"{path}: line {line} has {len(row)} cells where the header has {width} "
+                        f"({DELIMITERS[layout.delimiter]} separated): mend it, or quote text that holds the separator"
+                    )
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: cannot be read after line {line} ({error}): check for a quote that is not closed"
+        ) from None
+
+
+def _read_text(path: Path, columns: Sequence[str] | None) -> TableRead:
+    layout = _text_layout(path)
+    named = [name for name in layout.header if name]
+    _check_columns(path, columns or (), named)
+    _check_widths(path, layout)
+    # A name that no column can have keeps pandas from inventing one for the nameless columns.
+    names = [name or f"\x00{i}" for i, name in enumerate(layout.header)]
+    try:
+        frame = pd.read_csv(
+            path, sep=layout.delimiter, decimal=layout.decimal, encoding=layout.encoding, header=0, names=names,
+            usecols=list(columns or named), index_col=False, low_memory=False,
+            skipinitialspace=layout.delimiter != "\t",
+        )  # fmt: skip
+    except (pd.errors.ParserError, ValueError) as error:
+        raise DataError(
+            f"{path}: cannot be read as a table ({_one_line(error)}): export it again as CSV UTF-8"
+        ) from None
+    return TableRead(frame, layout.encoding, layout.delimiter, layout.decimal, layout.notes)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _excel_rows(path: Path) -> tuple[Iterator[tuple[object, ...]], tuple[str, ...]]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        with warnings.catch_warnings():
+            # openpyxl warns of styles and validations that it drops; the cells are not touched by that.
+            warnings.simplefilter("ignore", UserWarning)
+            book = load_workbook(path, read_only=True, data_only=True)
+    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
+        raise DataError(
+            f"{path}: is not a readable Excel workbook ({_one_line(error)}): save it again as .xlsx"
+        ) from None
+    names = book.sheetnames
+    if not book.worksheets:
+        raise DataError(f"{path}: the workbook has no sheet with cells: put the table on its first sheet")
+    sheet = book.worksheets[0]
+    sheet.reset_dimensions()
+    notes = (f"{path.name}: only the first sheet {names[0]!r} of {len(names)} was read",) if len(names) > 1 else ()
+    return (row for row in sheet.iter_rows(values_only=True) if any(c is not None for c in row)), notes
+
+
+def _first_row(path: Path, rows: Iterator[tuple[object, ...]]) -> list[str]:
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{path}: the first sheet is empty: put the table there")
+    cells = ["" if cell is None else str(cell) for cell in first]
+    while cells and not cells[-1].strip():
+        cells.pop()
+    return cells
+
+
+def _read_excel(path: Path) -> TableRead:
+    rows, notes = _excel_rows(path)
+    header = _check_header(path, _first_row(path, rows))
+    width = len(header)
+    body: list[list[object]] = []
+    for count, row in enumerate(rows, start=2):
+        if any(cell is not None for cell in row[width:]):
+            raise DataError(f"{path}: row {count} has cells right of the header's {width} columns: name or clear them")
+        body.append([_excel_cell(cell) for cell in (*row[:width], *[None] * (width - len(row)))])
+    keep = [i for i, name in enumerate(header) if name]
+    frame = pd.DataFrame({header[i]: [row[i] for row in body] for i in keep}).infer_objects()
+    return TableRead(frame, notes=(*notes, *_nameless_note(header)))
+
+
+def _excel_cell(cell: object) -> object:
+    return None if isinstance(cell, str) and cell.strip() in EXCEL_MISSING else cell
+
+
+def _parquet_columns(path: Path) -> tuple[str, ...]:
+    import pyarrow.parquet as parquet
+
+    try:
+        names = [str(name) for name in parquet.read_schema(path).names]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: is not a readable Parquet file ({_one_line(error)}): write it again") from None
+    return _check_header(path, [name for name in names if not name.startswith("__index_level_")])
+
+
+def _read_parquet(path: Path, columns: Sequence[str] | None) -> TableRead:
+    known = _parquet_columns(path)
+    _check_columns(path, columns or (), known)
+    try:
+        frame = pd.read_parquet(path, columns=list(columns) if columns else None)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: is not a readable Parquet file ({_one_line(error)}): write it again") from None
+    levels = [str(name) for name in frame.index.names if name is not None and str(name) in known]
+    return TableRead(frame.reset_index(levels) if levels else frame.reset_index(drop=True))

@@ -1,0 +1,78 @@
+"""From arrays to labelled layers: coordinates, units, names, CRS and the common mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from carbondrivers.catalogue import variable
+from carbondrivers.datasets.virtual.cover import LEGEND, OUTSIDE
+from carbondrivers.datasets.virtual.landscape import CRS, Landscape
+
+UNITS = {"precipitation_monthly": "mm month-1"}
+MONTHLY_NAMES = {
+    "pet_monthly": ("mm month-1", "Monthly potential evapotranspiration"),
+    "radiation_monthly": ("MJ m-2 d-1", "Monthly solar radiation"),
+    "ndvi_monthly": ("1", "Monthly NDVI"),
+    "nir_monthly": ("1", "Monthly near-infrared reflectance"),
+}
+"""Monthly layers that the catalogue does not list: unit and label."""
+
+
+def describe(name: str) -> tuple[str, str]:
+    """Return unit and label of a layer, from the catalogue where it lists the layer.
+
+    Parameters
+    ----------
+    name
+        Name of the layer.
+    """
+    if name in MONTHLY_NAMES:
+        return MONTHLY_NAMES[name]
+    entry = variable(name)
+    return entry.unit or "1", entry.label
+
+
+def to_dataset(
+    arrays: Mapping[str, NDArray[Any]], land: Landscape, leading: Mapping[str, NDArray[Any]], notice: str
+) -> xr.Dataset:
+    """Return arrays as one data set on the region's grid.
+
+    Parameters
+    ----------
+    arrays
+        Name to array of shape (*leading, y, x); floats become NaN outside the valid pixels, in place.
+    land
+        The ground.
+    leading
+        Name and values of the dimension before y and x, if any.
+    notice
+        Said in the attributes.
+    """
+    dims = (*leading, "y", "x")
+    coords = {**leading, "y": land.y, "x": land.x}
+    dataset = xr.Dataset({name: (dims, _masked(array, land)) for name, array in arrays.items()}, coords)
+    for name, layer in dataset.data_vars.items():
+        units, label = describe(str(name))
+        layer.attrs = {"units": units, "long_name": label, "crs": CRS}
+        if layer.dtype == np.int8:
+            codes = np.array(list(LEGEND), dtype=np.int8)
+            layer.attrs |= {
+                "flag_values": codes,
+                "flag_meanings": " ".join(LEGEND.values()),
+                "_FillValue": layer.dtype.type(OUTSIDE),
+            }
+    for axis in ("x", "y"):
+        dataset[axis].attrs = {"units": "m", "long_name": f"projected {axis}", "crs": CRS}
+    dataset.attrs = {"crs": CRS, "comment": notice}
+    return dataset
+
+
+def _masked(array: NDArray[Any], land: Landscape) -> NDArray[Any]:
+    if np.issubdtype(array.dtype, np.floating):
+        array[..., ~land.valid] = np.nan
+    return array

@@ -1,0 +1,67 @@
+"""Soil of a virtual region: texture, pH, carbon and nitrogen follow climate and terrain.
+
+Phosphorus and potassium are spatially smooth and independent of everything else by construction: they stand for
+drivers that a map can show and that have no effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from carbondrivers.datasets.virtual.fields import FloatArray, gaussian_field, standardise
+from carbondrivers.datasets.virtual.landscape import PIXEL, Landscape
+
+NULL_RANGE = 35.0 * PIXEL
+SOIL_RANGE = 22.0 * PIXEL
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Soil:
+    """Soil properties; float64 arrays of shape (y, x).
+
+    Attributes
+    ----------
+    organic_carbon, nitrogen, phosphorus, potassium : numpy.ndarray
+        g kg-1.
+    ph : numpy.ndarray
+        Dimensionless.
+    sand : numpy.ndarray
+        %.
+    """
+
+    organic_carbon: FloatArray
+    nitrogen: FloatArray
+    phosphorus: FloatArray
+    potassium: FloatArray
+    ph: FloatArray
+    sand: FloatArray
+
+
+def make_soil(rng: np.random.Generator, land: Landscape, temperature: FloatArray, precipitation: FloatArray) -> Soil:
+    """Return the soil of a region.
+
+    Parameters
+    ----------
+    rng
+        Source of the noise.
+    land
+        The ground.
+    temperature, precipitation
+        Multi-year means, shape (y, x), degC and mm a-1.
+    """
+    own = [standardise(_field(child, land, SOIL_RANGE), land.valid) for child in rng.spawn(4)]
+    null = [_field(child, land, NULL_RANGE) for child in rng.spawn(2)]
+    warm, wet, steep = (standardise(v, land.valid) for v in (temperature, precipitation, land.slope))
+    carbon_z = 0.33 * wet - 0.35 * warm - 0.18 * steep + 0.75 * own[0]
+    carbon = 12.5 * np.exp(0.33 * carbon_z)
+    nitrogen = carbon / 11.5 * np.exp(0.22 * own[1])
+    ph = 7.7 - 0.30 * wet + 0.10 * warm + 0.50 * own[2]
+    sand = 100.0 / (1.0 + np.exp(-(0.1 - 0.30 * wet + 0.20 * steep + 0.55 * own[3])))
+    phosphorus, potassium = 0.52 * np.exp(0.20 * null[0]), 19.0 + 1.9 * null[1]
+    return Soil(carbon, nitrogen, phosphorus, potassium, ph, sand)
+
+
+def _field(rng: np.random.Generator, land: Landscape, correlation_range: float) -> FloatArray:
+    return gaussian_field(rng, land.shape, correlation_range, pixel=PIXEL)

@@ -1,0 +1,81 @@
+"""Monthly NDVI and near-infrared reflectance of a virtual region: cover, water and warmth, with a growing season.
+
+Both are consequences of the drivers, and so are not offered as drivers by default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carbondrivers.datasets.virtual.climate import Climate, MonthlyArray
+from carbondrivers.datasets.virtual.cover import LEGEND
+from carbondrivers.datasets.virtual.energy import Energy
+from carbondrivers.datasets.virtual.landscape import Landscape
+
+DORMANT = {"forest": 0.24, "grassland": 0.14, "cropland": 0.13, "impervious": 0.09, "barren": 0.07, "water": -0.12}
+PEAK = {"forest": 0.98, "grassland": 0.80, "cropland": 0.90, "impervious": 0.34, "barren": 0.24, "water": -0.02}
+BACKGROUND = {"forest": 0.12, "grassland": 0.19, "cropland": 0.18, "impervious": 0.20, "barren": 0.27, "water": 0.06}
+NIR_GAIN = 0.24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vegetation:
+    """Monthly vegetation; dimensionless float32 arrays of shape (years, 12, y, x).
+
+    Attributes
+    ----------
+    ndvi, nir : numpy.ndarray
+        Normalised difference vegetation index; near-infrared reflectance.
+    """
+
+    ndvi: MonthlyArray
+    nir: MonthlyArray
+
+
+def make_vegetation(
+    rng: np.random.Generator, land: Landscape, climate: Climate, energy: Energy, cover: NDArray[np.int8]
+) -> Vegetation:
+    """Return monthly NDVI and near-infrared reflectance.
+
+    Parameters
+    ----------
+    rng
+        Source of the measurement noise.
+    land
+        The ground.
+    climate, energy
+        Monthly fields, shape (years, 12, y, x).
+    cover
+        Codes, shape (years, y, x).
+    """
+    low, high, background = (_by_class(table, cover) for table in (DORMANT, PEAK, BACKGROUND))
+    wet, demand = climate.precipitation.sum(axis=1), energy.pet.sum(axis=1)
+    supply = wet / (wet + np.float32(0.25) * demand)
+    ndvi = _season(climate.temperature)
+    ndvi *= ((high - low) * supply)[:, None]
+    ndvi += low[:, None]
+    noise = rng.standard_normal((len(cover), 12, *land.shape), dtype=np.float32)
+    ndvi += np.float32(0.012) * noise
+    np.clip(ndvi, -0.3, 0.95, out=ndvi)
+    nir = np.float32(NIR_GAIN) * ndvi
+    nir += background[:, None]
+    return Vegetation(ndvi, nir)
+
+
+def _season(temperature: MonthlyArray) -> MonthlyArray:
+    season = (np.float32(9.0) - temperature) / np.float32(2.8)
+    np.exp(season, out=season)
+    season += np.float32(1.0)
+    np.reciprocal(season, out=season)
+    # leaves lag warmth by about half a month
+    return np.asarray(0.5 * season + 0.5 * np.roll(season, 1, axis=1), dtype=np.float32)
+
+
+def _by_class(table: dict[str, float], cover: NDArray[np.int8]) -> NDArray[np.float32]:
+    lookup = np.zeros(max(LEGEND) + 1, dtype=np.float32)
+    for code, name in LEGEND.items():
+        lookup[code] = table[name]
+    return np.asarray(lookup[np.maximum(cover, 0)], dtype=np.float32)

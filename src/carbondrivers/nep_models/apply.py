@@ -1,0 +1,280 @@
+"""What every model equation declares at its head: the unit and plausible range of each argument, and its result.
+
+``declare`` wraps a pure function. On the way in it refuses other units by name and values that only a wrong unit, a
+scale factor or a fill value explains; on the way out it warns of implausible results and, on labelled arrays, writes
+unit, long name and a history line. Lazy arrays stay lazy: their values are not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, wraps
+from importlib.resources import files
+from inspect import signature
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+
+import numpy as np
+
+from carbondrivers.errors import DataError, DataWarning
+from carbondrivers.provenance import history_line
+
+Values: TypeAlias = Any
+"""A number, a numpy array, a pandas Series or an xarray DataArray (lazy or not); the result is of the same kind."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+YEARLY, MONTHLY, DAILY = "g C m-2 a-1", "g C m-2 month-1", "g C m-2 d-1"
+CARBON_FLUX = (YEARLY, MONTHLY, DAILY)
+
+_TOKENS = {
+    "gc": "g C", "g_c": "g C", "kgc": "kg C", "°c": "degC", "℃": "degC", "celsius": "degC", "degrees_celsius": "degC",
+    "degree_celsius": "degC", "degc": "degC", "deg_c": "degC", "kelvin": "K", "yr": "a", "year": "a", "y": "a",
+    "years": "a", "mon": "month", "months": "month", "mo": "month", "day": "d", "days": "d", "umol": "umol",
+    "μmol": "umol", "µmol": "umol", "sec": "s",
+}  # fmt: skip
+_REMEDIES = {
+    ("degC", "K"): "subtract 273.15",
+    ("mm month-1", "mm a-1"): "give the totals of single months",
+    ("mm month-1", "mm d-1"): "multiply by the days of the month",
+    ("mm month-1", "m month-1"): "multiply by 1000",
+    ("mm month-1", "cm month-1"): "multiply by 10",
+    (YEARLY, "kg C m-2 a-1"): "multiply by 1000",
+    (MONTHLY, DAILY): "multiply by the days of the month",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What an argument or a result is.
+
+    Attributes
+    ----------
+    name : str
+        Name of a result array.
+    units : tuple of str
+        The units it may carry, the first of them the customary one.
+    low, high : float
+        Plausible range.
+    long_name : str
+        Words for a figure or a table.
+    strict : bool
+        Whether one value outside the range is refused; otherwise it is refused only if the mean lies outside, and
+        single values raise a warning.
+    """
+
+    name: str
+    units: tuple[str, ...]
+    low: float = -np.inf
+    high: float = np.inf
+    long_name: str = ""
+    strict: bool = False
+
+
+def canonical_unit(text: str) -> str:
+    """Return a unit in the package's spelling: blanks between the factors, signed exponents.
+
+    Examples
+    --------
+    >>> canonical_unit("gC/m2/yr"), canonical_unit("g C m^-2 mon**-1"), canonical_unit("°C"), canonical_unit("1")
+    ('g C m-2 a-1', 'g C m-2 month-1', 'degC', '1')
+    """
+    plain = text.translate(str.maketrans("⁻⁰¹²³", "-0123")).replace("**", "").replace("^", "")
+    plain = re.sub(r"[·*]|\.(?!\d)| per ", lambda m: "/" if "per" in m.group() else " ", plain)
+    plain = re.sub(r"^deg(ree)?s? ?_?(c|celsius)$", "degC", plain.strip(), flags=re.IGNORECASE)
+    words: list[str] = []
+    for number, part in enumerate(plain.split("/")):
+        for word in part.strip("() ").split():
+            split = re.fullmatch(r"(.*?[^\d-]|\d+)(-?\d*)", word)
+            name, exponent = split.groups() if split else (word, "")
+            power = exponent if not number else "-" + (exponent.lstrip("-") or "1")
+            words.append(_TOKENS.get(name.lower(), name) + power)
+    return "degC" if words == ["C"] else " ".join(words)
+
+
+def declare(result: Quantity, /, **inputs: Quantity) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Declare the result and the arguments of an equation.
+
+    Parameters
+    ----------
+    result
+        What comes out. Where it may carry several units, it carries the one that the arguments share.
+    **inputs
+        What goes in, by the name of the argument.
+
+    Raises
+    ------
+    DataError
+        By the decorated function: an argument with another unit, outside its plausible range, infinite, not numeric, or
+        on another grid or index than the first.
+
+    Warns
+    -----
+    DataWarning
+        By the decorated function: a result outside the plausible range.
+    """
+
+    def decorate(equation: Callable[P, R]) -> Callable[P, R]:
+        form = signature(equation)
+
+        @wraps(equation)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            bound = form.bind(*args, **kwargs)
+            given = {name: _as_values(bound.arguments[name], name) for name in inputs if name in bound.arguments}
+            bound.arguments.update(given)
+            unit = _shared_unit(given, inputs, result)
+            for name, value in given.items():
+                _check_range(value, name, inputs[name])
+            _check_aligned(given)
+            output = equation(*bound.args, **bound.kwargs)
+            _warn_implausible(output, result)
+            return cast(R, _label(output, result, unit, equation, bound.arguments, given))
+
+        return checked
+
+    return decorate
+
+
+def _as_values(value: Values, name: str) -> Values:
+    if isinstance(value, list | tuple):
+        value = np.asarray(value)
+    kind = getattr(getattr(value, "dtype", None), "kind", None) or np.asarray(value).dtype.kind
+    if kind not in "fiu":
+        raise DataError(f"{name} must be numbers, got {type(value).__name__} of kind {kind!r}: convert it first")
+    return value
+
+
+def _is_labelled(value: Values) -> bool:
+    return hasattr(value, "dims") and hasattr(value, "attrs")
+
+
+def _shared_unit(given: Mapping[str, Values], inputs: Mapping[str, Quantity], result: Quantity) -> str:
+    """Check the units that labelled arguments carry; return the unit of the result, empty if it is open."""
+    found: dict[str, str] = {}
+    for name, value in given.items():
+        text = str(value.attrs.get("units", "")) if _is_labelled(value) else ""
+        unit, known = canonical_unit(text), inputs[name].units
+        if not unit:
+            continue
+        if unit not in known:
+            remedy = _REMEDIES.get((known[0], unit), "convert it first")
+            raise DataError(f"{name} must be in {' or '.join(known)}, got {text!r}: {remedy}")
+        if inputs[name].units == result.units:
+            found[name] = unit
+    if len(set(found.values())) > 1:
+        listed = ", ".join(f"{name} in {unit}" for name, unit in found.items())
+        raise DataError(f"the arguments have different units ({listed}): bring them to one period first")
+    return next(iter(found.values()), result.units[0] if len(result.units) == 1 else "")
+
+
+def _in_memory(value: Values) -> np.ndarray | None:
+    """Return the values that are present as a flat array, or None for a lazy array."""
+    if getattr(value, "chunks", None) is not None:
+        return None
+    flat = np.asarray(value, dtype=np.float64).ravel()
+    return flat[~np.isnan(flat)]
+
+
+def _check_range(value: Values, name: str, quantity: Quantity) -> None:
+    present = _in_memory(value)
+    if present is None or not present.size:
+        return
+    if np.isinf(present).any():
+        raise DataError(f"{name} holds {int(np.isinf(present).sum())} infinite values: mend them or set them to NaN")
+    low, high, mean = float(present.min()), float(present.max()), float(present.mean())
+    outside = not (quantity.low <= low and high <= quantity.high)
+    if not outside:
+        return
+    text = (
+        f"{name} runs from {low:g} to {high:g} (mean {mean:g}), plausible is {quantity.low:g} to {quantity.high:g} "
+        f"{quantity.units[0]}: {_likely_cause(quantity, low, mean)}"
+    )
+    if quantity.strict or not quantity.low <= mean <= quantity.high:
+        raise DataError(text)
+    warnings.warn(text, DataWarning, stacklevel=4)
+
+
+def _likely_cause(quantity: Quantity, low: float, mean: float) -> str:
+    if quantity.units[0] == "degC" and 150.0 < mean < 350.0:
+        return "it looks like kelvin; subtract 273.15"
+    if low in (-9999.0, -999.0, -32768.0) or low < -1e30:
+        return "a nodata value was left in; set it to NaN"
+    return "a wrong unit, a scale factor or a fill value; convert it first"
+
+
+def _check_aligned(given: Mapping[str, Values]) -> None:
+    """Refuse labelled arguments with different labels: arithmetic would silently drop or invent cells."""
+    labelled = {name: v for name, v in given.items() if _is_labelled(v)}
+    seen: dict[Any, tuple[str, Any]] = {}
+    for name, value in labelled.items():
+        for dim, index in getattr(value, "indexes", {}).items():
+            other, first = seen.setdefault(dim, (name, index))
+            if not index.equals(first):
+                raise DataError(f"{other} and {name} differ along {dim!r}: bring them to one grid and period first")
+    tables = [(name, v.index) for name, v in given.items() if hasattr(v, "iloc")]
+    for name, index in tables[1:]:
+        if not index.equals(tables[0][1]):
+            raise DataError(f"{tables[0][0]} and {name} have different indexes: align the rows first")
+
+
+def _warn_implausible(output: Values, result: Quantity) -> None:
+    present = _in_memory(output)
+    if present is None or not present.size:
+        return
+    low, high = float(present.min()), float(present.max())
+    if low < result.low or high > result.high:
+        warnings.warn(
+            f"{result.long_name or result.name} runs from {low:g} to {high:g}, plausible is {result.low:g} to "
+            f"{result.high:g}: look at the inputs of these cells",
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def _label(
+    output: Any, result: Quantity, unit: str, equation: Callable[..., Any], arguments: Mapping[str, Any],
+    given: Mapping[str, Values],
+) -> Any:  # fmt: skip
+    if not _is_labelled(output):
+        return output
+    sources = [v.attrs for v in given.values() if _is_labelled(v)]
+    attrs = {key: s[key] for s in reversed(sources) for key in ("crs", "resolution") if key in s}
+    attrs |= {"long_name": result.long_name} | ({"units": unit} if unit else {})
+    attrs |= {key: value for key, value in output.attrs.items() if key == "nep_flags"}
+    options = {k: v for k, v in arguments.items() if isinstance(v, int | float | str) and k not in given}
+    lines = dict.fromkeys(line for s in sources for line in str(s.get("history", "")).splitlines() if line)
+    attrs["history"] = "\n".join([*lines, history_line(equation.__name__, **options)])
+    labelled = output.rename(result.name)
+    labelled.attrs = attrs
+    return labelled
+
+
+def flag(output: R, text: str) -> R:
+    """Write a note about an implausible constant into ``attrs["nep_flags"]`` of a labelled array."""
+    if _is_labelled(output):
+        output.attrs["nep_flags"] = text  # type: ignore[attr-defined]
+    return output
+
+
+@cache
+def parameters(name: str) -> dict[str, dict[str, Any]]:
+    """Return the published parameters of a model: each with value, unit, source, status and, where needed, a note.
+
+    Parameters
+    ----------
+    name
+        A table of ``parameters/*.toml``, as ``"soil_respiration.pei"``.
+
+    Examples
+    --------
+    >>> parameters("soil_respiration.pei")["rh_fraction"]["value"]
+    0.465
+    """
+    file, table = name.split(".")
+    text = files("carbondrivers.nep_models").joinpath("parameters", f"{file}.toml").read_text(encoding="utf-8")
+    found: dict[str, dict[str, Any]] = tomllib.loads(text)[table]
+    return found

@@ -1,0 +1,56 @@
+"""Where a result comes from: content hashes, history lines and the versions that a manifest names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import carbondrivers
+
+PACKAGES = (
+    "carbondrivers", "numpy", "pandas", "scipy", "xarray", "scikit-learn", "statsmodels", "matplotlib", "pyproj",
+)  # fmt: skip
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, read in blocks of 1 MiB."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_text(text: str) -> str:
+    """Return the SHA-256 of a text.
+
+    Examples
+    --------
+    >>> hash_text("carbon")[:8]
+    '28d79d50'
+    """
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def content_key(declared: Mapping[str, Any]) -> str:
+    """Return a key that changes when, and only when, what is declared changes (order of keys apart)."""
+    return hash_text(json.dumps(declared, sort_keys=True, ensure_ascii=False, default=str))[:20]
+
+
+def history_line(action: str, **parameters: object) -> str:
+    """Return one history line: the action, its parameters and the version that did it (no time, so runs repeat)."""
+    listed = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+    return f"carbondrivers {carbondrivers.__version__}: {action}({listed})"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,110 @@
+"""Panels of drivers, one a group: the shared layout of the correlation and the factor-detector figure."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from carbondrivers.attribution.result import Result
+from carbondrivers.reports.figures import panels
+from carbondrivers.reports.figures.panels import Page, Rows
+from carbondrivers.reports.style import INK, Journal
+
+TALLEST_MM = 235.0
+Draw = Callable[[Axes, Rows], None]
+
+
+def bar_page(
+    result: Result,
+    table: pd.DataFrame,
+    *,
+    value: str,
+    draw: Draw,
+    journal: Journal,
+    sentences: Sequence[str],
+    marker: str = "o",
+) -> Page:
+    """Lay out one panel a group, at most three a row.
+
+    Parameters
+    ----------
+    result
+        For labels and categories.
+    table
+        Rows of the groups to draw: at most ``panels.MAX_PANELS`` groups.
+    value
+        Column that sorts the drivers.
+    draw
+        Draws one group's marks on axes.
+    journal
+        Sets width and text size.
+    sentences
+        Small print for the foot.
+    marker
+        Shape that the key of significance shows.
+    """
+    groups = list(dict.fromkeys(table["group"]))
+    rows = [panels.driver_rows(result, table.loc[table["group"] == g], value) for g in groups]
+    columns = min(3, len(groups))
+    lines = -(-len(groups) // columns)
+    width = journal.onehalf if len(groups) == 1 else journal.double
+    small = journal.size - (1.0 if columns > 1 else 0.5)
+    gutter = 4.0
+    panel = (width - 3.0 - gutter * (columns - 1)) / columns
+    names, label_width = _labels(result, rows, 0.4 * panel, small)
+    foot_high = panels.foot_height(sentences, width - 4.0, small - 0.5)
+    furniture = lines * 17.0 + 8.0 + foot_high
+    tall = max(part.span for part in rows)
+    two_lines = any("\n" in label for part in names for label in part)
+    pitch = min(6.6 if two_lines else 4.6, (TALLEST_MM - furniture) / (lines * tall))
+    if two_lines and pitch < 5.4:
+        names, label_width = _labels(result, rows, 0.4 * panel, small, lines=1)
+    height = furniture + lines * tall * pitch
+    on = panels.page(width, height)
+    for index, (group, part) in enumerate(zip(groups, rows, strict=True)):
+        down, across = divmod(index, columns)
+        left = 1.5 + across * (panel + gutter) + label_width + 1.5
+        top = 7.0 + down * (tall * pitch + 17.0)
+        ax = on.axes(left, top, panel - label_width - 1.5, part.span * pitch)
+        panels.dress_rows(ax, part, names[index], small)
+        draw(ax, part)
+        letter = string.ascii_lowercase[index] if len(groups) > 1 else ""
+        panels.panel_title(ax, letter, group_title(group, part.table), small + 0.5, label_width + 1.5)
+    key_top = height - foot_high - 6.0
+    _key(on, key_top, [c for part in rows for c in part.categories], small, marker)
+    panels.foot(on, 2.0, height - foot_high, sentences, small - 0.5)
+    return on
+
+
+def group_title(group: str, table: pd.DataFrame) -> str:
+    """Return ``"Sink (n = 1,200)"``."""
+    name = "All pixels" if group == "all" else group[:1].upper() + group[1:]
+    return f"{name} (n = {panels.count(table['n'].max())})" if len(table) else name
+
+
+def _labels(
+    result: Result, rows: list[Rows], widest: float, size: float, lines: int = 2
+) -> tuple[list[list[str]], float]:
+    names = [[panels.fit_lines(result.label(d), widest, size, lines) for d in part.table["driver"]] for part in rows]
+    parts = [line for part in names for label in part for line in label.split("\n")]
+    return names, max((panels.text_width(line, size) for line in parts), default=0.0)
+
+
+def _key(on: Page, top: float, categories: list[str], size: float, marker: str) -> None:
+    words = panels.SIGNIFICANCE_KEY
+    needed = sum(panels.text_width(c.capitalize(), size) + 6.8 for c in set(categories))
+    beside = needed + 6.0 + panels.text_width(words, size) < on.width
+    left = panels.category_key(on, 2.0, top if beside else top - 2.2, categories, size)
+    left, top = (left, top) if beside else (2.0, top + 1.6)
+    y = 1 - (top + 1.3) / on.height
+    for at, face in ((left + 1.0, INK), (left + 3.6, "white")):
+        dot = Line2D(
+            [at / on.width], [y], marker=marker, markersize=3.4, markerfacecolor=face, markeredgecolor=INK,
+            markeredgewidth=0.7, linestyle="none", transform=on.figure.transFigure,
+        )  # fmt: skip
+        on.figure.add_artist(dot)
+    on.text(left + 5.4, top, words, size)

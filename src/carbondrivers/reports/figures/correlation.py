@@ -1,0 +1,132 @@
+"""Correlation of the response with each driver: coefficient and interval, one panel a group."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from carbondrivers.attribution.correlation import CorrelationResult
+from carbondrivers.errors import choose
+from carbondrivers.reports.figures import panels
+from carbondrivers.reports.figures.bars import bar_page
+from carbondrivers.reports.figures.panels import Rows
+from carbondrivers.reports.registry import Picture, figure_of
+from carbondrivers.reports.style import INK, Journal, drawing, plain
+from carbondrivers.reports.style import journal as journal_of
+
+
+def correlation(
+    result: CorrelationResult, ax: Axes | None = None, *, group: str = "all", journal: str | Journal = "jal"
+) -> Axes:
+    """Draw the coefficients of one group, by category, with their intervals.
+
+    Parameters
+    ----------
+    result
+        From a correlation method.
+    ax
+        Where to draw; axes of their own where None.
+    group
+        One of the result's groups.
+    journal
+        Profile that sets fonts and sizes.
+
+    Raises
+    ------
+    OptionError
+        If the result has no such group.
+    """
+    profile = journal_of(journal)
+    table = result.correlations
+    choose(group, dict.fromkeys(table["group"]), "group")
+    rows = panels.driver_rows(result, table.loc[table["group"] == group], "r")
+    with drawing(profile):
+        if ax is None:
+            ax = panels.page(profile.onehalf, 14.0 + 4.6 * rows.span).axes(
+                42.0, 3.0, profile.onehalf - 46.0, 4.6 * rows.span
+            )
+        labels = [panels.fit_lines(result.label(d), 38.0, profile.size - 0.5) for d in rows.table["driver"]]
+        panels.dress_rows(ax, rows, labels, profile.size - 0.5)
+        _draw(ax, rows, profile.size - 0.5, _axis_label(rows.table))
+    return ax
+
+
+@figure_of(CorrelationResult)
+def correlation_pictures(result: CorrelationResult, *, journal: Journal) -> list[Picture]:
+    """Compose one panel a group; more than six groups go on to another figure."""
+    found = []
+    groups = list(dict.fromkeys(result.correlations["group"]))
+    for index, names in enumerate(panels.chunks(groups)):
+        table = result.correlations.loc[result.correlations["group"].isin(names)]
+        size = journal.size - (1.0 if len(names) > 1 else 0.5)
+        words = _axis_label(table)
+        on = bar_page(
+            result, table, value="r", draw=lambda ax, rows, s=size, w=words: _draw(ax, rows, s, w),  # type: ignore[misc]
+            journal=journal, sentences=_foot(result),
+        )  # fmt: skip
+        caption = (
+            f"Correlation (r, points) of {plain(_response(result))} with each driver and its "
+            f"{_confidence(result)} confidence interval, by group and driver category. Filled points have a naive "
+            "P < 0.05, which takes neighbouring pixels as independent."
+        )
+        width = "onehalf" if len(names) == 1 else "double"
+        name = "correlation" if index == 0 else f"correlation_{index + 1}"
+        found.append(Picture(name, on.figure, table.reset_index(drop=True), caption, width))  # type: ignore[arg-type]
+    return found
+
+
+def _draw(ax: Axes, rows: Rows, size: float, words: str) -> None:
+    table = rows.table
+    r, low, high, p = (table[c].to_numpy(dtype=np.float64) for c in ("r", "ci_low", "ci_high", "p"))
+    ax.axvline(0.0, color=INK, linewidth=0.6, zorder=1)
+    for y, value, a, b, naive, category in zip(rows.y, r, low, high, p, rows.categories, strict=True):
+        if not np.isfinite(value):
+            continue
+        colour = panels.colour_of(category)
+        ax.barh(y, value, height=0.62, color=colour, alpha=0.32, linewidth=0, zorder=2)
+        if np.isfinite(a) and np.isfinite(b):
+            ax.errorbar(
+                value, y, xerr=[[max(value - a, 0.0)], [max(b - value, 0.0)]], fmt="none", ecolor=INK,
+                elinewidth=0.7, capsize=1.4, capthick=0.7, zorder=3,
+            )  # fmt: skip
+        face = colour if naive < 0.05 else "white"
+        ax.plot(
+            value, y, "o", markersize=3.6, markerfacecolor=face, markeredgecolor=colour, markeredgewidth=0.9, zorder=4
+        )
+    ends = _ends(r, low, high)
+    finite = ends[np.isfinite(ends)]
+    ax.set_xlim(min(0.0, *finite, 0.0) * 1.04 - 0.02, max(0.0, *finite, 0.0) * 1.04 + 0.02)
+    panels.print_values(ax, rows.y, np.nan_to_num(ends), [panels.decimals(v) for v in r], size - 0.5)
+    ax.locator_params(axis="x", nbins=5)
+    ax.tick_params(axis="x", labelsize=size - 0.5)
+    ax.set_xlabel(words, fontsize=size, labelpad=1.5)
+
+
+def _ends(r: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The outer end of each row's marks: beyond zero on the side of its sign."""
+    outer = np.where(r < 0, low, high)
+    return np.where(np.isfinite(outer), outer, r)
+
+
+def _axis_label(table: pd.DataFrame) -> str:
+    method = str(table["method"].iloc[0]) if len(table) else ""
+    return f"{plain(method).capitalize()} correlation, r" if method else "Correlation, r"
+
+
+def _response(result: CorrelationResult) -> str:
+    table = result.correlations
+    return result.label(str(table["response"].iloc[0])) if len(table) else "the response"
+
+
+def _confidence(result: CorrelationResult) -> str:
+    return f"{100 * float(result.parameters.get('confidence', 0.95)):g} %"
+
+
+def _foot(result: CorrelationResult) -> list[str]:
+    return [
+        f"response: {_response(result)}",
+        f"n = {panels.count(result.n)}",
+        f"whiskers: {_confidence(result)} interval, every pixel counted as independent",
+        "sorted by abs(r) within each category",
+    ]

@@ -1,0 +1,147 @@
+"""The output folder: written beside, then renamed into place, so that no earlier run is harmed by one that fails.
+
+Every file is made in a staging folder; when all are whole they are renamed into place, the manifest last. A file of the
+folder that the last manifest does not know, or that was changed since, is moved to ``kept/`` before it is replaced.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from carbondrivers.errors import FigureLintWarning, OutputError
+from carbondrivers.provenance import hash_file, versions
+from carbondrivers.reports.document import Document, csv_text, methods_markdown, report_html
+from carbondrivers.reports.files import output_error, write_atomic
+from carbondrivers.reports.save import Format, save
+from carbondrivers.reports.style import Journal
+from carbondrivers.reports.workbook import workbook_bytes
+
+MANIFEST = "manifest.json"
+MARK = "carbondrivers manifest"
+
+
+def require_writable(folder: Path) -> None:
+    """Make the output folder and try it, before anything is computed.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or written.
+    """
+    probe = folder / f".{uuid4().hex}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except FileExistsError:
+        raise OutputError(f"cannot write {folder}: it is a file, not a folder; choose another output folder") from None
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
+def publish(
+    document: Document, folder: Path, *, journal: Journal, formats: Sequence[Format], facts: Mapping[str, Any]
+) -> list[str]:
+    """Write the whole output folder.
+
+    Parameters
+    ----------
+    document
+        What to say.
+    folder
+        Where to; see ``require_writable``.
+    journal, formats
+        Form of the figures.
+    facts
+        What the manifest says beside versions and hashes: parameters, steps, inputs.
+
+    Returns
+    -------
+    list of str
+        What the figure lint found.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written (the disk is full, say); the files of the last run are then as they were.
+    """
+    staging = folder / f".staging-{uuid4().hex}"
+    try:
+        staging.mkdir(parents=True)
+        found = _make(document, staging, journal, formats)
+        _into_place(staging, folder, facts)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return found
+
+
+def _make(document: Document, staging: Path, journal: Journal, formats: Sequence[Format]) -> list[str]:
+    images: dict[str, bytes] = {}
+    wanted = list(dict.fromkeys(["png", *formats]))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FigureLintWarning)
+        for picture in (p for section in document.sections for p in section.pictures):
+            save(picture, staging / "figures", journal=journal, formats=wanted)  # type: ignore[arg-type]
+            images[picture.name] = (staging / "figures" / f"{picture.name}.png").read_bytes()
+    tables = [table for section in document.sections for table in section.tables]
+    (staging / "tables").mkdir()
+    for table in tables:
+        write_atomic(staging / "tables" / f"{table.name}.csv", csv_text(table.frame).encode())
+    write_atomic(staging / "tables.xlsx", workbook_bytes(tables))
+    write_atomic(staging / "methods.md", methods_markdown(document).encode())
+    write_atomic(staging / "report.html", report_html(document, images).encode())
+    return [str(w.message) for w in caught if issubclass(w.category, FigureLintWarning)]
+
+
+def _into_place(staging: Path, folder: Path, facts: Mapping[str, Any]) -> None:
+    made = {str(p.relative_to(staging).as_posix()): hash_file(p) for p in sorted(staging.rglob("*")) if p.is_file()}
+    known = _last_outputs(folder)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    manifest = {"kind": MARK, "created": now, "versions": versions(), **facts, "outputs": made}
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+    write_atomic(staging / MANIFEST, text.encode())
+    for name in made:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and hash_file(target) not in (known.get(name), made[name]):
+            _keep(target, folder)
+        (staging / name).replace(target)
+    for name, digest in known.items():
+        stale = folder / name
+        if name not in made and stale.is_file() and hash_file(stale) == digest:
+            stale.unlink()
+    if (folder / MANIFEST).exists() and not known:
+        _keep(folder / MANIFEST, folder)
+    (staging / MANIFEST).replace(folder / MANIFEST)
+
+
+def _last_outputs(folder: Path) -> dict[str, str]:
+    """Return the output hashes of the last manifest; empty where there is none of ours."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(manifest, dict) or manifest.get("kind") != MARK:
+        return {}
+    inside = {name: digest for name, digest in manifest["outputs"].items() if ".." not in Path(name).parts}
+    return {name: digest for name, digest in inside.items() if not Path(name).is_absolute()}
+
+
+def _keep(path: Path, folder: Path) -> None:
+    """Move a file that is not ours, or was changed by hand, out of the way."""
+    place = folder / "kept" / path.relative_to(folder)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    k = 1
+    while place.exists():
+        place = place.with_name(f"{path.stem}-{k}{path.suffix}")
+        k += 1
+    path.replace(place)

@@ -1,0 +1,1 @@
+"""Tables of results, one file a family; each registers its builder."""

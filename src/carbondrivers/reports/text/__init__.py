@@ -1,0 +1,1 @@
+"""Words of results, one file a family; each registers its builder."""

@@ -1,0 +1,34 @@
+"""Words of the correlation."""
+
+from __future__ import annotations
+
+from carbondrivers.attribution.correlation import CorrelationResult
+from carbondrivers.reports.registry import Text, text_of
+from carbondrivers.reports.words import number, p_text
+
+
+@text_of(CorrelationResult)
+def correlation_text(result: CorrelationResult) -> Text:
+    """Return the strongest correlation of each group."""
+    findings = []
+    for group, part in result.correlations.dropna(subset="r").groupby("group", sort=False):
+        top = part.loc[part["r"].abs().idxmax()]
+        driver, response = result.label(str(top["driver"])), result.label(str(top["response"]))
+        p = p_text(float(top["p"]))
+        naive = f", naive P {p if p.startswith('<') else '= ' + p}" if p else ""
+        findings.append(
+            f"Correlation, {_where(str(group))}: {driver} is the most strongly correlated with {response} "
+            f"(r = {number(float(top['r']), 3)}, n = {int(top['n']):,}{naive})."
+        )
+    level = f"{100 * result.parameters['confidence']:g}"
+    methods = (
+        f"Pearson's correlation coefficient of the response with each continuous driver was tested by Student's t with "
+        f"n - 2 degrees of freedom; {level} % intervals are by Fisher's z transformation (Fisher 1921). P-values were "
+        "adjusted over the drivers of a group (Benjamini and Hochberg 1995). They take pixels as independent and are "
+        "called naive for that."
+    )
+    return Text(tuple(findings), methods)
+
+
+def _where(group: str) -> str:
+    return "whole sample" if group == "all" else f"group {group}"

@@ -1,0 +1,79 @@
+"""Numbers in words: one way to print a value, wherever it stands."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+
+P_COLUMNS = ("p", "p_adjusted")
+SHORT = {"r", "r_partial", "q", "q_driver", "q_driver_2", "epsilon2", "direct", "indirect", "total_effect", "tau"}
+
+
+def p_text(p: float) -> str:
+    """Return a p-value as text.
+
+    Examples
+    --------
+    >>> p_text(1e-9), p_text(0.0312), p_text(float("nan"))
+    ('< 0.001', '0.031', '')
+    """
+    if math.isnan(p):
+        return ""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Return a number with a few significant digits, thousands separated, a true minus sign.
+
+    Examples
+    --------
+    >>> number(1234567.0), number(-0.04213), number(0.0)
+    ('1,234,567', '−0.04213', '0')
+    """
+    if math.isnan(value):
+        return ""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if -4 <= size < 9:
+        text = f"{value:,.{max(digits - 1 - size, 0)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text and value == round(value) else text
+    else:
+        text = f"{value:.{digits - 1}e}"
+    return text.replace("-", "−")
+
+
+def cell(column: str, value: object) -> str:
+    """Return a table cell as text, by the column it stands in."""
+    if value is None or (isinstance(value, Real) and math.isnan(float(value))):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if column == "year" and isinstance(value, Real) and float(value).is_integer():
+        return str(int(value))
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
+    if not isinstance(value, Real):
+        return str(value)
+    if column in P_COLUMNS:
+        return p_text(float(value))
+    if column == "share":
+        return f"{100 * float(value):.1f} %"
+    if column in ("df", "df_2", "rank", "n", "n_valid", "classes") and float(value).is_integer():
+        return f"{int(value):,}"
+    if column in SHORT:
+        return f"{float(value):.3f}".replace("-", "−")
+    return number(float(value))
+
+
+def joined(words: list[str]) -> str:
+    """Return words as an enumeration.
+
+    Examples
+    --------
+    >>> joined(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -1,0 +1,1 @@
+"""The study file: its schema, its checks, its steps and its run."""

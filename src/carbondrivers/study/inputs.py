@@ -1,0 +1,291 @@
+"""What the steps of a study work on: a pixel sample, a stack of the response, a truth. Made on first use.
+
+The data go one way: files or a virtual region -> NEP, where a model estimates it -> stack -> sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from carbondrivers.errors import DataError
+from carbondrivers.provenance import content_key, hash_file
+from carbondrivers.study.check import LoadedStudy
+from carbondrivers.study.paths import expand, resolve
+from carbondrivers.study.schema import Group, Layer, StudySpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import xarray as xr
+
+    from carbondrivers.datasets import Driver, PixelSample, VirtualRegion
+    from carbondrivers.datasets.virtual import Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input file of a study: name relative to the data folder, size and content hash."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+class Inputs:
+    """The inputs of a study; each part is made when it is first asked for.
+
+    Parameters
+    ----------
+    study
+        A study file without problems.
+    seed
+        Seed of the run.
+    """
+
+    def __init__(self, study: LoadedStudy, seed: int) -> None:
+        self.study = study
+        self.spec: StudySpec = study.spec
+        self.seed = seed
+
+    def has(self, need: str) -> bool:
+        """Return whether the study can provide ``"sample"``, ``"stack"`` or ``"truth"`` (nothing is read)."""
+        kind = self.spec.kind
+        if need == "sample":
+            return kind != "rasters" or bool(self.spec.drivers)
+        if need == "stack":
+            return kind == "region" or (kind == "rasters" and self._response_has_time())
+        return kind == "region"
+
+    def _response_has_time(self) -> bool:
+        if self.spec.nep.model == "npp_minus_rh" or "{year}" in (self.spec.response.source or ""):
+            return True
+        return self.stack is not None
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """Every input file with its content hash, sorted by name; none for a virtual region."""
+        spec, root = self.spec, self.study.root
+        names: set[str] = {spec.table.file} if spec.table else set()
+        for layer in self._layers().values():
+            names |= {instance.path for instance in expand(layer.source, spec.study.years)}
+        return tuple(_source(root, name) for name in sorted(names))
+
+    @cached_property
+    def key(self) -> str:
+        """Content key of all inputs: what the study declares of them and the hashes of the files."""
+        declared = self.spec.model_dump(mode="json", exclude={"analyses", "report"})
+        declared["study"].pop("title")
+        return content_key(
+            {"declared": declared, "seed": self.seed, "files": {s.file: s.sha256 for s in self.sources}}
+        )
+
+    @cached_property
+    def region(self) -> VirtualRegion:
+        """The virtual region of a region study."""
+        from carbondrivers.datasets import virtual_region
+
+        if self.spec.study.region is None:
+            raise DataError("this study has no virtual region: set study.region")
+        options = {"years": self.spec.study.years} if self.spec.study.years else {}
+        return virtual_region(self.spec.study.region, seed=self.seed, **options)
+
+    @cached_property
+    def truth(self) -> Truth:
+        """The planted truth of a virtual region."""
+        return self.region.truth
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The table of a table study, columns renamed to the study's names."""
+        from carbondrivers.datasets.tables import read_table
+
+        if self.spec.table is None:
+            raise DataError("this study has no table: set [table] file")
+        columns = self.spec.table_columns()
+        read = read_table(resolve(self.study.root, self.spec.table.file), list(dict.fromkeys(columns.values())))
+        frame = {name: read.frame[column] for name, column in columns.items()}
+        import pandas as pd
+
+        return pd.DataFrame(frame)
+
+    @cached_property
+    def stack(self) -> xr.DataArray | None:
+        """The response by year, dims (year, y, x); None where the response is a single grid or a table."""
+        if self.spec.kind == "table":
+            return None
+        response = self._computed_nep() if self.spec.nep.model == "npp_minus_rh" else self._given_response()
+        label = self.spec.response.label
+        response = response.rename(self.spec.response.name)
+        if label:
+            response.attrs["long_name"] = label.text()
+        return response if {"year", "time"} & set(map(str, response.dims)) else None
+
+    def _given_response(self) -> xr.DataArray:
+        if self.spec.kind == "region":
+            name = self.spec.response.name
+            if name not in self.region.annual:
+                known = ", ".join(map(str, self.region.annual.data_vars))
+                raise DataError(f"the region has no annual layer {name!r}; it has: {known}")
+            return self.region.annual[name]
+        return self._read(self.spec.response.name, self._layers()[self.spec.response.name])
+
+    def _computed_nep(self) -> xr.DataArray:
+        """NEP = NPP - Rh, Rh from monthly temperature and precipitation."""
+        from carbondrivers.nep_models.balance import annual_sum, nep_from_npp
+        from carbondrivers.nep_models.soil_respiration import rh_pei_monthly
+
+        layers = {name: self._nep_layer(name) for name in ("npp", "temperature_monthly", "precipitation_monthly")}
+        options = self.spec.nep.rh
+        warm, wet = (layers[f"{name}_monthly"].astype("float64") for name in ("temperature", "precipitation"))
+        days = warm["time"].dt.days_in_month if options.days == "actual" else 30
+        rh = rh_pei_monthly(
+            warm, wet, form=options.form, days=days, rh_fraction=options.rh_fraction, b=options.b
+        )
+        nep = nep_from_npp(layers["npp"].astype("float64"), annual_sum(rh))
+        nep.attrs |= {"crs": layers["npp"].attrs["crs"], "long_name": "NEP"}
+        return nep
+
+    def _nep_layer(self, name: str) -> xr.DataArray:
+        if self.spec.kind == "region":
+            return self.region.annual["npp"] if name == "npp" else self.region.monthly[name]
+        return self._read(name, self.spec.layers[name])
+
+    @cached_property
+    def sample(self) -> PixelSample:
+        """The checked pixel sample."""
+        from carbondrivers.datasets import PixelSample
+
+        if self.spec.kind == "table":
+            frame, coordinates = self.table, self.spec.table.coordinates if self.spec.table else None
+            crs = self.spec.table.crs if self.spec.table else None
+        else:
+            frame, crs = self._grid_frame()
+            coordinates = ("x", "y")
+        table = self.spec.table
+        return PixelSample.from_frame(
+            frame,
+            response=self._response_variable(),
+            drivers=self._driver_variables(),
+            coordinates=coordinates,
+            crs=crs,
+            time=table.time if table else None,
+            weights=table.weights if table else None,
+            groups={name: group_mask(name, group, frame) for name, group in self.spec.groups.items()} or None,
+        )
+
+    def _grid_frame(self) -> tuple[pd.DataFrame, str | None]:
+        from carbondrivers.datasets.rasters import require_aligned, stack_to_frame
+
+        stack = self.stack if self.stack is not None else self._given_response()
+        if self.spec.kind == "region":
+            mean = stack.mean("year").to_series().rename(self.spec.response.name).reset_index()
+            drivers = self.region.sample_frame().drop(columns="nep")
+            return drivers.merge(mean, on=["y", "x"], how="left"), self.region.crs
+        layers = {self.spec.response.name: stack}
+        own = self._layers()
+        for name, driver in self.spec.drivers.items():
+            layers[name] = self._read(name, own[name], kind=driver.kind)
+        require_aligned(layers)
+        return stack_to_frame(layers), stack.attrs.get("crs")
+
+    def _response_variable(self) -> Driver:
+        from carbondrivers.catalogue import guess
+        from carbondrivers.datasets import Driver
+
+        given = self.spec.response
+        known = guess(given.name)
+        unit = given.unit or (known.unit if known else "")
+        label = given.label.text() if given.label else known.label if known else ""
+        return Driver(given.name, "vegetation", unit, label)
+
+    def _driver_variables(self) -> list[Driver]:
+        from carbondrivers.catalogue import guess
+        from carbondrivers.datasets import Driver
+
+        if self.spec.kind == "region" and not self.spec.drivers:
+            return list(self.region.drivers)
+        found: list[Driver] = []
+        for name, given in self.spec.drivers.items():
+            known = guess(name)
+            label = given.label.text() if given.label else known.label if known else ""
+            unit = given.unit or (known.unit if known and self.spec.kind != "table" else "")
+            found.append(Driver(name, given.category, unit, label, given.kind))
+        return found
+
+    def _layers(self) -> dict[str, Layer]:
+        if self.spec.kind != "rasters":
+            return {}
+        names = [*self.spec.layers, self.spec.response.name, *self.spec.drivers]
+        found = {name: self.spec.layer(name) for name in names}
+        return {name: layer for name, layer in found.items() if layer is not None}
+
+    def _read(self, name: str, layer: Layer, **options: Any) -> xr.DataArray:
+        from carbondrivers.datasets.rasters import read_raster
+
+        for instance in expand(layer.source, self.spec.study.years):
+            resolve(self.study.root, instance.path)
+        return read_raster(
+            self.study.root, layer.source, name=name, variable=layer.variable, unit=layer.unit or None,
+            nodata=layer.nodata, mask_below=layer.mask_below, years=self.spec.study.years, **options,
+        )  # fmt: skip
+
+
+def _source(root: Path, name: str) -> Source:
+    path = resolve(root, name)
+    if not path.is_file():
+        raise DataError(f"there is no file {name!r} in {str(root)!r}: check the path, or give the folder with --data")
+    return Source(name, path.stat().st_size, hash_file(path))
+
+
+def group_mask(name: str, group: Group, frame: pd.DataFrame) -> np.ndarray:
+    """Return the rows of `frame` that belong to a group; a missing value belongs to none.
+
+    Raises
+    ------
+    DataError
+        If the column holds text where bounds are given, or no row belongs to the group.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from carbondrivers.errors import did_you_mean
+
+    if group.column not in frame:
+        known = [str(c) for c in frame.columns]
+        raise DataError(f"group {name!r}: there is no column {group.column!r}.{did_you_mean(group.column, known)}")
+    column = frame[group.column]
+    if group.is_ is not None:
+        wanted = {_class_name(value) for value in group.is_}
+        mask = column.map(_class_name, na_action="ignore").isin(wanted).to_numpy(dtype=bool)
+    else:
+        values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
+        if np.isnan(values[column.notna().to_numpy()]).any():
+            raise DataError(f"group {name!r}: column {group.column!r} holds text: use is = \"...\" in place of bounds")
+        mask = _within(values, group)
+    if not mask.any():
+        raise DataError(f"group {name!r} is empty: no row of {group.column!r} fits its rule; change the rule or drop it")
+    return mask
+
+
+def _within(values: np.ndarray, group: Group) -> np.ndarray:
+    import numpy as np
+
+    tests: Mapping[str, Any] = {
+        "above": np.greater, "at_least": np.greater_equal, "below": np.less, "at_most": np.less_equal,
+    }  # fmt: skip
+    mask = ~np.isnan(values)
+    for key, test in tests.items():
+        bound = getattr(group, key)
+        if bound is not None:
+            mask &= test(values, bound)
+    return mask
+
+
+def _class_name(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()

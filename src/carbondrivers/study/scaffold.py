@@ -1,0 +1,411 @@
+"""A first study file, guessed from a table or from a folder of rasters (``carbondrivers new DIR``)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from carbondrivers import catalogue
+from carbondrivers.errors import DataError
+from carbondrivers.study import registry
+from carbondrivers.study.paths import NETCDF, netcdf_variables
+from carbondrivers.study.schema import NEP_LAYERS, keys_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES, GEOTIFFS = (".csv", ".tsv", ".txt", ".xlsx", ".parquet"), (".tif", ".tiff")
+RESPONSES = ("nep", "npp", "gpp", "lai")
+# Parts of the carbon balance: they are the response, or sum up to it, and so explain nothing.
+BALANCE = ("nep", "npp", "gpp", "heterotrophic_respiration", "soil_respiration")
+X_WORDS = ("x", "lon", "long", "longitude", "lng", "easting", "经度")
+Y_WORDS = ("y", "lat", "latitude", "northing", "纬度")
+ANALYSES = {"sample": ("correlation", "geodetector"), "stack": ("trend",)}
+NO_DRIVER = {"id", "fid", "oid", "objectid", "year", "date", "timestamp"}
+MAX_CODES, MAX_CLASSES = 12, 200
+YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
+MONTH = re.compile(r"(?<!\d)((?:19|20)\d{2})([_.-]?)(0[1-9]|1[0-2])(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """One variable found: its name in the study, what the catalogue knows of it, and how it is read."""
+
+    name: str
+    known: catalogue.Variable | None
+    source: str = ""
+    variable: str = ""
+    unit: str = ""
+    years: tuple[int, ...] = ()
+    kind: str = "continuous"
+    monthly: bool = False
+
+    @property
+    def canonical(self) -> str:
+        return self.known.name if self.known else ""
+
+
+def scaffold(folder_or_table: Path) -> str:
+    """Return the text of a first study file.
+
+    Parameters
+    ----------
+    folder_or_table
+        A folder that holds rasters (``npp_2001.tif`` ..., NetCDF) or one table, or such a file itself. Data paths in
+        the text are relative to the folder.
+
+    Raises
+    ------
+    DataError
+        If nothing there can be read.
+    """
+    path = Path(folder_or_table)
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file or folder: give the folder that holds the rasters or the table")
+    files = [path] if path.is_file() else _files(path)
+    folder = path.parent if path.is_file() else path
+    grids = [file for file in files if file.suffix.lower() in (*GEOTIFFS, *NETCDF)]
+    tables = [file for file in files if file.suffix.lower() in TABLES]
+    if grids:
+        return _raster_study(folder, grids)
+    if not tables:
+        kinds = ", ".join((*GEOTIFFS, ".nc", *TABLES))
+        raise DataError(f"{path}: holds no data that can be read: give a folder with rasters or one table ({kinds})")
+    if len(tables) > 1:
+        names = ", ".join(file.name for file in tables[:8])
+        raise DataError(f"{path}: holds {len(tables)} tables ({names}): name one of them instead of the folder")
+    return _table_study(tables[0])
+
+
+def _files(folder: Path) -> list[Path]:
+    candidates = [*folder.glob("*"), *folder.glob("*/*")]
+    return sorted(file for file in candidates if file.is_file() and not file.name.startswith((".", "~$")))
+
+
+def _table_study(path: Path) -> str:
+    from carbondrivers.datasets.tables import read_table
+
+    frame = read_table(path).frame
+    coordinates = _coordinates(frame)
+    time = next((name for name in frame.columns if name.lower() == "year" and _is_number(frame[name])), None)
+    found = [_column_guess(frame[c], str(c)) for c in frame.columns if c not in (*(coordinates or ()), time)]
+    response = _response([g for g in found if g and g.kind == "continuous"])
+    if response is None:
+        raise DataError(f"{path}: has no column of numbers that could be a response: check how the numbers are written")
+    drivers, others = _table_drivers(frame, [g for g in found if g and g.name != response.name])
+    if not drivers:
+        raise DataError(f"{path}: has no column beside {response.name!r} that could be a driver: add one")
+    facts: dict[str, Any] = {"file": path.name}
+    notes = {"coordinates": "x and y; leave out if rows have no place"}
+    if coordinates:
+        facts["coordinates"] = list(coordinates)
+        if _are_degrees(frame, coordinates):
+            facts["crs"] = "EPSG:4326"
+        else:
+            notes["coordinates"] = 'x and y; add their system: crs = "EPSG:..."'
+    if time:
+        facts["time"] = time
+    parts = [_head(path.stem, None), _section("table", facts, notes), _response_text(response, {})]
+    parts += [_drivers_text(drivers, others), _groups_text(response), _analyses_text(["sample"]), REPORT]
+    return "\n".join(part for part in parts if part)
+
+
+def _column_guess(column: pd.Series, name: str) -> _Guess | None:
+    """Return what a column may be; None for names, identifiers, dates, and what is empty or constant."""
+    present = column.dropna()
+    distinct = present.nunique()
+    if distinct < 2 or not name.isprintable():
+        return None
+    known = catalogue.guess(name)
+    if not _is_number(column):
+        few = distinct <= min(MAX_CLASSES, max(2, len(present) // 3))
+        kind_known = known is None or known.kind == "categorical"
+        return _Guess(name, known if kind_known else None, kind="categorical") if few else None
+    whole = bool((present == present.round()).all())
+    if name.lower() == "index" or set(re.split(r"[\W_]+", name.lower())) & NO_DRIVER:
+        return None
+    codes = whole and distinct <= MAX_CODES and len(present) >= 5 * distinct and not name.lower().startswith("n_")
+    kind = known.kind if known else "categorical" if codes else "continuous"
+    if kind == "categorical" and distinct > MAX_CLASSES:
+        return None
+    return _Guess(name, known, unit=known.unit if known else "", kind=kind)
+
+
+def _is_number(column: pd.Series) -> bool:
+    return column.dtype.kind in "iuf"
+
+
+def _coordinates(frame: pd.DataFrame) -> tuple[str, str] | None:
+    names = {str(name): re.split(r"[\W_]+", str(name).lower()) for name in frame.columns if _is_number(frame[name])}
+    for x_word, y_word in ((x, y) for x in X_WORDS for y in Y_WORDS):
+        pairs = [
+            (x, y) for x, xs in names.items() for y, ys in names.items() if x_word in xs and y_word in ys and x != y
+        ]
+        same = [(x, y) for x, y in pairs if x.lower().replace(x_word, "") == y.lower().replace(y_word, "")]
+        if same:
+            return same[0]
+    return None
+
+
+def _are_degrees(frame: pd.DataFrame, coordinates: tuple[str, str]) -> bool:
+    x, y = (frame[name].dropna() for name in coordinates)
+    words = re.split(r"[\W_]+", coordinates[0].lower())
+    named = any(word.startswith(("lon", "lng")) or word == "经度" for word in words)
+    return named and bool(x.between(-180, 360).all() and y.between(-90, 90).all())
+
+
+def _response(found: Sequence[_Guess]) -> _Guess | None:
+    for name in RESPONSES:
+        # A stack can also be asked for its trend: it goes before a single grid of the same variable.
+        same = sorted((g for g in found if g.canonical == name), key=lambda g: (not g.years, _is_count(g.name)))
+        if same:
+            return same[0]
+    return next((g for g in sorted(found, key=lambda g: not g.years) if not _is_count(g.name)), None)
+
+
+def _is_count(name: str) -> bool:
+    return name.lower().startswith(("n_", "num_", "count"))
+
+
+def _table_drivers(frame: pd.DataFrame, found: Iterable[_Guess]) -> tuple[list[_Guess], list[_Guess]]:
+    """Return the best column of each variable of the catalogue, and the columns that are left to the user."""
+    best: dict[str, _Guess] = {}
+    others: list[_Guess] = []
+
+    def rank(guess: _Guess) -> tuple[bool, float]:
+        full = bool(guess.known) and guess.name.lower() not in (guess.canonical, *guess.known.aliases)  # type: ignore[union-attr]
+        # Of several class columns the coarsest one: fine classes have too few rows each.
+        size = frame[guess.name].nunique() if guess.kind == "categorical" else frame[guess.name].isna().sum()
+        return (full if guess.kind == "continuous" else False, float(size))
+
+    for guess in found:
+        if guess.known is None or guess.canonical in BALANCE:
+            others += [] if guess.canonical in BALANCE else [guess]
+        elif guess.canonical not in best or rank(guess) < rank(best[guess.canonical]):
+            others += [best[guess.canonical]] if guess.canonical in best else []
+            best[guess.canonical] = guess
+        else:
+            others.append(guess)
+    return (list(best.values()), others) if best else (others, [])
+
+
+def _raster_study(folder: Path, files: Sequence[Path]) -> str:
+    found = [*_series([f for f in files if f.suffix.lower() in GEOTIFFS], folder)]
+    for file in files:
+        if file.suffix.lower() in NETCDF:
+            found += _netcdf_guesses(file, folder)
+    if not found:
+        raise DataError(
+            f"{folder}: its NetCDF files hold no grid: give a file with a variable on latitude and longitude"
+        )
+    found = _distinct_names(found)
+    layers = _nep_layers(found)
+    if layers:
+        label = catalogue.variable("nep")
+        response = _Guess("nep", label, unit=label.unit, years=layers["npp"].years)
+        found = [guess for guess in found if guess not in layers.values()]
+    else:
+        response = _response([g for g in found if g.kind == "continuous"]) or found[0]
+    drivers = [g for g in found if g is not response and g.canonical not in BALANCE]
+    years = _common_years(response, drivers)
+    needs = [*(["stack"] if len(response.years) >= 3 else []), *(["sample"] if drivers else [])]
+    parts = [_head(response.name + " of " + folder.resolve().name, years), _layers_text(layers)]
+    parts += [_response_text(response, _grid_facts(response)), _drivers_text(drivers, [])]
+    parts += [_groups_text(response) if drivers else "", _analyses_text(needs), REPORT]
+    return "\n".join(part for part in parts if part)
+
+
+def _series(files: Iterable[Path], folder: Path) -> list[_Guess]:
+    """Return the GeoTIFFs of a folder, files that differ only by year or month as one series."""
+    grouped: dict[str, list[tuple[int, str]]] = {}
+    for file in files:
+        name = file.relative_to(folder).as_posix()
+        pattern, year = _pattern(name)
+        grouped.setdefault(pattern, []).append((year, name))
+    found: list[_Guess] = []
+    for pattern, members in grouped.items():
+        alone = len({year for year, _ in members}) < 2 and "{month" not in pattern
+        source = members[0][1] if alone or len(members) < 2 else pattern
+        years = () if "{" not in source else tuple(sorted({year for year, _ in members}))
+        stem = re.sub(r"\{.*?\}", "", Path(source).stem)
+        found.append(_grid_guess(_bare(stem), source=source, years=years, monthly="{month" in source))
+    return found
+
+
+def _pattern(name: str) -> tuple[str, int]:
+    stem = name.rsplit("/", 1)[-1]
+    start = len(name) - len(stem)
+    months, years = MONTH.findall(stem), YEAR.findall(stem)
+    if len(months) == 1 and len(years) <= 1:
+        return name[:start] + MONTH.sub(r"{year}\2{month:02d}", stem), int(months[0][0])
+    if len(years) == 1 and "{" not in name:
+        return name[:start] + YEAR.sub("{year}", stem), int(years[0])
+    return name, 0
+
+
+def _bare(stem: str) -> str:
+    return re.sub(r"[\W_]+", "_", stem).strip("_").lower() or "layer"
+
+
+def _grid_guess(name: str, **facts: Any) -> _Guess:
+    known = catalogue.guess(name)
+    if facts.get("monthly") and known and f"{known.name}_monthly" in catalogue.variables():
+        known = catalogue.variable(f"{known.name}_monthly")
+    if known is None:
+        return _Guess(name, None, **facts)
+    return _Guess(known.name, known, kind=known.kind, **{"unit": known.unit} | {k: v for k, v in facts.items() if v})
+
+
+def _netcdf_guesses(file: Path, folder: Path) -> list[_Guess]:
+    grids = [grid for grid in netcdf_variables(file) if not grid.name.lower().endswith(("_bnds", "_bounds"))]
+    return [
+        _grid_guess(
+            _bare(grid.name), source=file.relative_to(folder).as_posix(), variable=grid.name, unit=grid.unit,
+            years=grid.years, monthly=grid.steps >= 12 * max(len(grid.years), 1) > 0,
+        )
+        for grid in grids
+    ]  # fmt: skip
+
+
+def _distinct_names(found: Iterable[_Guess]) -> list[_Guess]:
+    named: dict[str, _Guess] = {}
+    for guess in sorted(found, key=lambda g: not g.years):
+        name, count = guess.name, 2
+        while name in named:
+            name, count = f"{guess.name}_{count}", count + 1
+        named[name] = replace(guess, name=name)
+    return list(named.values())
+
+
+def _nep_layers(found: Sequence[_Guess]) -> dict[str, _Guess]:
+    """Return the layers of NEP = NPP - Rh, if all are there and NEP itself is not."""
+    named = {g.name: g for g in found if g.years}
+    complete = all(name in named for name in NEP_LAYERS) and not any(g.canonical == "nep" for g in found)
+    return {name: named[name] for name in NEP_LAYERS} if complete else {}
+
+
+def _common_years(response: _Guess, drivers: Sequence[_Guess]) -> tuple[int, int] | None:
+    stacks = [g.years for g in (response, *drivers) if g.years]
+    if not stacks:
+        return None
+    first, last = max(years[0] for years in stacks), min(years[-1] for years in stacks)
+    return (first, last) if first <= last else (stacks[0][0], stacks[0][-1])
+
+
+def _grid_facts(guess: _Guess) -> dict[str, Any]:
+    facts = {"source": guess.source, "variable": guess.variable}
+    return {key: value for key, value in facts.items() if value}
+
+
+REPORT = """[report]
+journal = "jal"                    # jal | elsevier | ieee | jgs | zh-geo: widths, fonts and tables
+figures = ["png", "pdf", "svg"]
+"""
+
+
+def _head(title: str, years: tuple[int, int] | None) -> str:
+    text = f"""# A first study file, guessed from names: read it, mend what is wrong, take out what is not wanted.
+# 'carbondrivers explain KEY' prints the meaning of a key; 'carbondrivers check' names every problem with its line.
+schema = 1
+
+[study]
+title = {_value(re.sub(r"[_-]+", " ", title))}
+seed = 20260118                    # the same seed gives the same report
+"""
+    return text + (f"years = {list(years)}               # the years that all series share\n" if years else "")
+
+
+def _layers_text(layers: Mapping[str, _Guess]) -> str:
+    if not layers:
+        return ""
+    lines = ["[layers]                           # inputs of the NEP model; check the units"]
+    lines += [f"{name} = {_value(_grid_facts(g) | _unit(g))}" for name, g in layers.items()]
+    return "\n".join(
+        [*lines, "", "[nep]", 'model = "npp_minus_rh"             # NEP = NPP - heterotrophic respiration', ""]
+    )
+
+
+def _unit(guess: _Guess) -> dict[str, Any]:
+    return {"unit": guess.unit} if guess.unit else {}
+
+
+def _response_text(response: _Guess, grid: Mapping[str, Any]) -> str:
+    facts = {"name": response.name, **grid, **_unit(response), **_label(response)}
+    notes = {"unit": "check it", "name": "" if response.known else "guessed: the first numbers found"}
+    text = _section("response", facts, notes)
+    return (
+        text + "# mask_below = 0.05                # leaves out cells whose mean is below this (sea stored as 0)\n"
+        if grid
+        else text
+    )
+
+
+def _label(guess: _Guess) -> dict[str, Any]:
+    return {"label": {"en": guess.known.label, "zh": guess.known.label_zh}} if guess.known else {}
+
+
+def _drivers_text(drivers: Sequence[_Guess], others: Sequence[_Guess]) -> str:
+    if not drivers:
+        return "# [drivers]                        # add grids that may explain the response, as\n" + (
+            '# precipitation = { source = "pre_{year}.tif", category = "climate", unit = "mm a-1" }\n'
+        )
+    lines = ["[drivers]                          # what may explain the response; check units and categories"]
+    lines += [f"{_key(g.name)} = {_value(_driver_facts(g))}" for g in drivers]
+    if others:
+        lines.append("# Not known to the catalogue, or one more column of a variable above: take out the # to use one.")
+        lines += [f"# {_key(g.name)} = {_value(_driver_facts(g))}" for g in others]
+    return "\n".join([*lines, ""])
+
+
+def _driver_facts(guess: _Guess) -> dict[str, Any]:
+    facts = _grid_facts(guess) | {"category": guess.known.category if guess.known else "other"} | _unit(guess)
+    return facts | ({"kind": "categorical"} if guess.kind == "categorical" else {}) | _label(guess)
+
+
+def _groups_text(response: _Guess) -> str:
+    if response.canonical != "nep":
+        return (
+            '# [groups.NAME]                    # parts that are analysed on their own\n# column = "..."\n# above = 0\n'
+        )
+    sink = _section(
+        "groups.sink", {"column": response.name, "above": 0}, {"column": "every analysis runs once a group"}
+    )
+    return sink + "\n" + _section("groups.source", {"column": response.name, "at_most": 0}, {})
+
+
+def _analyses_text(needs: Iterable[str]) -> str:
+    known = registry.steps()
+    blocks: list[str] = []
+    for name in (name for need in needs for name in ANALYSES[need] if name in known):
+        lines = [f"[analyses.{name}]"]
+        for key, info in keys_of(known[name].options).items():
+            default = info.get_default(call_default_factory=True, validated_data={})
+            shown = f"{key} = {_value(default)}" if default is not None else f"{key} = ..."
+            lines.append(f"# {shown:<32} # {info.description}")
+        blocks.append("\n".join([*lines, ""]))
+    return "\n".join(blocks)
+
+
+def _section(name: str, facts: Mapping[str, Any], notes: Mapping[str, str]) -> str:
+    lines = [f"[{name}]"]
+    for key, value in facts.items():
+        line = f"{key} = {_value(value)}"
+        lines.append(f"{line:<34} # {notes[key]}" if notes.get(key) else line)
+    return "\n".join([*lines, ""])
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(str(k))} = {_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(part) for part in value) + "]"
+    # JSON's strings, numbers and booleans are TOML's; only DEL has to be escaped on top.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,320 @@
+"""The schema of a study file: every key, its type, its default and its meaning (``carbondrivers explain`` prints them).
+
+Only what one value alone can violate is checked here; what concerns several keys is checked in ``check.py``, in a pass
+of its own, so that a user sees all problems at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import get_annotations
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, Strict, model_validator
+from pydantic.functional_validators import AfterValidator
+
+from carbondrivers.catalogue import Category, Kind, guess
+from carbondrivers.study.paths import placeholders
+from carbondrivers.study.registry import StepOptions
+
+Int: TypeAlias = Annotated[int, Strict()]
+Number: TypeAlias = Annotated[float, Strict()]
+Scalar: TypeAlias = Annotated[str, Strict()] | Annotated[bool, Strict()] | Int | Number
+StudyKind: TypeAlias = Literal["region", "table", "rasters"]
+RESPIRATION_B = (0.0913, 0.0912)
+NEP_LAYERS = ("npp", "temperature_monthly", "precipitation_monthly")
+
+
+def _pattern(source: str) -> str:
+    placeholders(source)
+    return source
+
+
+def _as_label(value: object) -> object:
+    return {"en": value} if isinstance(value, str) else value
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _known_b(value: float) -> float:
+    if value not in RESPIRATION_B:
+        raise ValueError(f"must be one of {', '.join(map(str, RESPIRATION_B))}, got {value}")
+    return value
+
+
+def _in_order(years: tuple[int, int]) -> tuple[int, int]:
+    if years[0] > years[1]:
+        raise ValueError(f"the first year must not be after the last, got {list(years)}")
+    return years
+
+
+def _two_names(names: tuple[str, str]) -> tuple[str, str]:
+    if names[0] == names[1]:
+        raise ValueError(f"must be two different columns, got {list(names)}")
+    return names
+
+
+Text: TypeAlias = Annotated[str, Field(min_length=1)]
+Source: TypeAlias = Annotated[Text, AfterValidator(_pattern)]
+Year: TypeAlias = Annotated[Int, Field(ge=1000, le=2999)]
+Years: TypeAlias = Annotated[tuple[Year, Year], AfterValidator(_in_order)]
+
+
+class Section(BaseModel):
+    """Base of all tables of the study file: unknown keys are refused, nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=True, populate_by_name=True)
+
+
+class Label(Section):
+    """Words for figures and tables, by language."""
+
+    en: str = Field("", description="English words")
+    zh: str = Field("", description="Chinese words")
+
+    def text(self, language: str = "en") -> str:
+        """Return the words in a language, or in the other one where it has none."""
+        first, second = (self.zh, self.en) if language == "zh" else (self.en, self.zh)
+        return first or second
+
+
+Words: TypeAlias = Annotated[Label | None, BeforeValidator(_as_label)]
+LABEL = 'words for figures and tables: text, or { en = "...", zh = "..." }; the name by default'
+
+
+class Study(Section):
+    """What the study is called, and which period and place it is about."""
+
+    title: Text = Field(description="title of the study; it heads the report")
+    seed: Int = Field(20260118, ge=0, description="seed of everything random; the same seed gives the same report")
+    years: Years | None = Field(None, description="[first, last] year; {year} in a source runs over them")
+    crs: str | None = Field(
+        None, description='reference system of the grids, such as "EPSG:32650"; that of the files by default'
+    )
+    region: Literal["demo"] | None = Field(None, description="a virtual region with planted truth, instead of files")
+
+
+class Table(Section):
+    """A table with one row a pixel or site."""
+
+    file: Text = Field(description="the table (.csv, .tsv, .txt, .xlsx, .parquet), relative to the data folder")
+    coordinates: Annotated[tuple[Text, Text], AfterValidator(_two_names)] | None = Field(
+        None, description="[x, y]: names of the coordinate columns"
+    )
+    crs: str | None = Field(None, description='reference system of the coordinates, such as "EPSG:4326"')
+    weights: Text | None = Field(None, description="column of weights")
+    time: Text | None = Field(None, description="column that says which time a row belongs to")
+
+
+class Grid(Section):
+    """How a grid is read."""
+
+    unit: str | None = Field(None, description="unit of the values; the file's, then the catalogue's, by default")
+    variable: Text | None = Field(None, description="variable of a NetCDF file; the only one by default")
+    nodata: Number | None = Field(None, description="value that means missing, beside the one that the file declares")
+    mask_below: Number | None = Field(None, description="cells whose mean over time is below this are left out")
+
+
+class Layer(Grid):
+    """A grid or stack of grids that the NEP model takes."""
+
+    source: Source = Field(description="file, or pattern with {year} and {month:02d}, relative to the data folder")
+    product: str | None = Field(None, description="name of the data product, for the methods text")
+
+
+class Respiration(Section):
+    """Heterotrophic respiration from monthly temperature and precipitation (Pei et al.)."""
+
+    form: Literal["sum", "as_printed"] = Field(
+        "sum",
+        description="sum of the two terms; as_printed multiplies them, which gives impossible values, with a warning",
+    )
+    days: Annotated[Literal["30", "actual"], BeforeValidator(_as_text)] = Field("30", description="days of a month")
+    rh_fraction: Number = Field(0.465, gt=0, le=1, description="heterotrophic share of soil respiration")
+    b: Annotated[Number, AfterValidator(_known_b)] = Field(
+        0.0913, description="temperature coefficient, per degC", json_schema_extra={"allowed": list(RESPIRATION_B)}
+    )
+
+
+class Nep(Section):
+    """Where NEP comes from."""
+
+    model: Literal["npp_minus_rh", "given"] = Field(
+        "given", description="given: the response is in the data; npp_minus_rh: NEP = NPP - Rh from [layers]"
+    )
+    rh: Respiration = Field(default_factory=Respiration, description="the respiration model")
+
+
+class Response(Grid):
+    """What is to be explained."""
+
+    name: Text = Field(description="name of the response, as tables and figures show it")
+    column: Text | None = Field(None, description="column of the table; the one called like the response by default")
+    source: Source | None = Field(
+        None, description="file, or pattern with {year} and {month:02d}; makes it a raster study"
+    )
+    statistic: Literal["mean"] = Field(
+        "mean", description="what is explained of a stack: the mean of each pixel over study.years"
+    )
+    label: Words = Field(None, description=LABEL)
+
+
+class DriverSpec(Grid):
+    """One driver; its key is its name."""
+
+    column: Text | None = Field(None, description="column of the table; the one called like the driver by default")
+    source: Source | None = Field(
+        None, description="file, or pattern with {year} and {month:02d}; default: the layer of its name"
+    )
+    category: Category = Field(
+        "other", description="groups and colours drivers; the catalogue's for a name that it knows"
+    )
+    kind: Kind = Field(
+        "continuous", description="measured (continuous) or classes (categorical); text is always classes"
+    )
+    label: Words = Field(None, description=LABEL)
+
+
+class Group(Section):
+    """The rows of a part of the sample; every analysis runs once a group. Bounds from both sides make a range."""
+
+    column: Text = Field(description="variable that the group is cut from")
+    above: Number | None = Field(None, description="values greater than this")
+    at_least: Number | None = Field(None, description="values greater than this, or equal")
+    below: Number | None = Field(None, description="values less than this")
+    at_most: Number | None = Field(None, description="values less than this, or equal")
+    is_: Annotated[tuple[Scalar, ...], Field(min_length=1), BeforeValidator(_as_list)] | None = Field(
+        None, alias="is", description="a class, or a list of classes"
+    )
+
+
+class Report(Section):
+    """Form of the report."""
+
+    journal: Literal["jal", "elsevier", "ieee", "jgs", "zh-geo"] = Field(
+        "jal", description="profile of widths, fonts and tables"
+    )
+    figures: tuple[Literal["png", "pdf", "svg", "tiff"], ...] = Field(
+        ("png", "pdf", "svg"), min_length=1, description="formats in which figures are saved"
+    )
+
+
+class StudySpec(Section):
+    """A whole study file."""
+
+    version: Literal[1] = Field(1, alias="schema", description="version of the study file's grammar")
+    study: Study = Field(description="title, seed, years, place")
+    table: Table | None = Field(None, description="the table of a table study")
+    layers: dict[str, Layer] = Field(
+        default_factory=dict, description="inputs of the NEP model; drivers may be named after them"
+    )
+    nep: Nep = Field(default_factory=Nep, description="where NEP comes from")
+    response: Response = Field(description="what is to be explained")
+    drivers: dict[str, DriverSpec] = Field(default_factory=dict, description="what may explain it, by name")
+    groups: dict[str, Group] = Field(default_factory=dict, description="parts of the sample, by name")
+    analyses: dict[str, SerializeAsAny[StepOptions]] = Field(
+        default_factory=dict, description="what is run; an empty table takes all defaults"
+    )
+    report: Report = Field(default_factory=Report, description="form of the report")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_catalogue(cls, raw: Any) -> Any:
+        return with_catalogue(raw) if isinstance(raw, dict) else raw
+
+    @property
+    def kind(self) -> StudyKind:
+        """What the study's data are."""
+        return "region" if self.study.region else "table" if self.table else "rasters"
+
+    def table_columns(self) -> dict[str, str]:
+        """Return variable name to column of the table: the response, drivers, and columns used as they are called."""
+        named = {self.response.name: self.response.column or self.response.name}
+        named |= {name: driver.column or name for name, driver in self.drivers.items()}
+        extra: list[str] = [group.column for group in self.groups.values()]
+        if self.table:
+            own = self.table
+            extra += [*(own.coordinates or ()), *(column for column in (own.time, own.weights) if column)]
+        return named | {column: column for column in extra if column not in named}
+
+    def layer(self, name: str) -> Layer | None:
+        """Return how the grid of the response, of a driver or of a layer is read; None if no file holds it."""
+        grid = self.response if name == self.response.name else self.drivers.get(name)
+        if grid is None or grid.source is None:
+            return self.layers.get(name)
+        return Layer(
+            source=grid.source, variable=grid.variable, unit=grid.unit, nodata=grid.nodata, mask_below=grid.mask_below
+        )
+
+
+def with_catalogue(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the raw study with the category of known drivers filled in, and the kind of those known by exact name."""
+    drivers = raw.get("drivers")
+    if not isinstance(drivers, Mapping):
+        return dict(raw)
+    filled: dict[str, Any] = {}
+    for name, given in drivers.items():
+        known = guess(name) if isinstance(given, Mapping) else None
+        if known is None:
+            filled[name] = given
+            continue
+        defaults: dict[str, Any] = {"category": known.category}
+        # Half a name is enough for a colour, but not for reading numbers as classes.
+        if name.lower() in (known.name, *known.aliases):
+            defaults["kind"] = known.kind
+        filled[name] = defaults | dict(given)
+    return dict(raw) | {"drivers": filled}
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the fields of a model by the key that a user writes."""
+    own = get_annotations(model)
+    # What a table shares with others comes last: the keys that make it what it is are to be read first.
+    fields = sorted(model.model_fields.items(), key=lambda item: item[0] not in own)
+    return {info.alias or name: info for name, info in fields}
+
+
+def inner_model(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Return the model inside an annotation, and whether it stands under names of the user's choice (a dict)."""
+    origin = get_origin(annotation)
+    if origin is dict:
+        return inner_model(get_args(annotation)[1])[0], True
+    if origin in (Annotated,):
+        return inner_model(get_args(annotation)[0])
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    if origin is Union or type(annotation).__name__ == "UnionType":
+        for part in get_args(annotation):
+            model, named = inner_model(part)
+            if model:
+                return model, named
+    return None, False
+
+
+def model_at(path: tuple[str | int, ...], options: Mapping[str, type[StepOptions]]) -> type[BaseModel] | None:
+    """Return the model of the table at a key path, ``options`` giving those of the analyses.
+
+    Examples
+    --------
+    >>> model_at(("drivers", "rain"), {}).__name__
+    'DriverSpec'
+    """
+    words = [part for part in path if isinstance(part, str)]
+    model: type[BaseModel] = StudySpec
+    if words[:1] == ["analyses"] and len(words) > 1:
+        if words[1] not in options:
+            return None
+        model, words = options[words[1]], words[2:]
+    while words:
+        info = keys_of(model).get(words[0])
+        found, named = inner_model(info.annotation) if info else (None, False)
+        if found is None or (named and len(words) < 2):
+            return None
+        model, words = found, words[2 if named else 1 :]
+    return model

@@ -1,0 +1,138 @@
+"""The kept state of a run: each finished step's result on disk, so that a stopped run continues.
+
+A result is stored as plain data (JSON, Parquet, NetCDF), never as code; it is found again by its content key, which
+changes when an input, an option or a method's version changes. A state that cannot be read counts as absent.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pandas as pd
+import xarray as xr
+
+from carbondrivers.attribution.registry import methods
+from carbondrivers.attribution.result import Result
+from carbondrivers.reports.files import output_error, write_atomic
+from carbondrivers.study.inputs import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A finished step: its result, its key and the warnings that were given while it ran."""
+
+    step: str
+    key: str
+    result: Result
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a run was: the copy of its study file, its seed, its input files and the key of each step."""
+
+    file: str
+    seed: int
+    sources: tuple[Source, ...]
+    keys: dict[str, str]
+
+
+class State:
+    """The folder of kept results.
+
+    Parameters
+    ----------
+    folder
+        ``.state`` of the output folder; made when the first result is stored.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, step: str, key: str) -> Kept | None:
+        """Return the kept result of a step with this key, or None."""
+        place = self.folder / f"{step}-{key}"
+        try:
+            return _read(place, step, key)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def store(self, kept: Kept) -> None:
+        """Keep a result; older ones of the same step go once the new one is whole.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written; what was kept before stays.
+        """
+        place = self.folder / f"{kept.step}-{kept.key}"
+        temporary = self.folder / f".{uuid4().hex}.tmp"
+        try:
+            temporary.mkdir(parents=True)
+            _write(temporary, kept)
+            if place.exists():
+                shutil.rmtree(place)
+            temporary.replace(place)
+        except OSError as error:
+            raise output_error(place, error) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        for old in self._of(kept.step):
+            if old != place:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def remember(self, name: str, text: str, seed: int, sources: tuple[Source, ...], keys: dict[str, str]) -> None:
+        """Keep a copy of the study file and what the run was."""
+        record = {"file": name, "seed": seed, "sources": [asdict(source) for source in sources], "keys": keys}
+        write_atomic(self.folder / name, text.encode())
+        write_atomic(self.folder / "run.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
+
+    def remembered(self) -> Record | None:
+        """Return what the last run was, or None."""
+        try:
+            record = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+            sources = tuple(Source(**source) for source in record["sources"])
+            return Record(str(record["file"]), int(record["seed"]), sources, dict(record["keys"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _of(self, step: str) -> Iterator[Path]:
+        if self.folder.is_dir():
+            yield from sorted(p for p in self.folder.iterdir() if p.name.rpartition("-")[0] == step)
+
+
+def _result_class(name: str) -> type[Result]:
+    methods()
+    return next(cls for cls in Result.__subclasses__() if cls.__name__ == name)
+
+
+def _write(folder: Path, kept: Kept) -> None:
+    plain: dict[str, Any] = {}
+    for item in fields(kept.result):
+        value = getattr(kept.result, item.name)
+        if isinstance(value, pd.DataFrame):
+            value.to_parquet(folder / f"{item.name}.parquet")
+        elif isinstance(value, xr.Dataset):
+            value.to_netcdf(folder / f"{item.name}.nc", engine="netcdf4")
+        else:
+            plain[item.name] = value
+    record = {"class": type(kept.result).__name__, "step": kept.step, "warnings": list(kept.warnings), "plain": plain}
+    (folder / "result.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _read(folder: Path, step: str, key: str) -> Kept:
+    record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    values: dict[str, Any] = dict(record["plain"])
+    values["notes"] = tuple(values["notes"])
+    for path in folder.glob("*.parquet"):
+        values[path.stem] = pd.read_parquet(path)
+    for path in folder.glob("*.nc"):
+        with xr.open_dataset(path, engine="netcdf4") as data:
+            values[path.stem] = data.load()
+    return Kept(step, key, _result_class(record["class"])(**values), tuple(record["warnings"]))

@@ -1,0 +1,95 @@
+"""Pearson: truth by construction, R's values, invariance, messages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carbondrivers.attribution import pearson
+from carbondrivers.datasets import PixelSample
+from carbondrivers.errors import DataError, OptionError
+
+from .conftest import REFERENCE
+
+
+@pytest.mark.parametrize("table", ["pixel_drivers", "table"])
+def test_equals_r_cor_test(table: str) -> None:
+    # R 4.2.2 stats::cor.test; closed form, so 1e-12 relative (r itself 1e-13 absolute).
+    frame = pd.read_csv(REFERENCE / "timeseries" / f"{table}.csv")
+    expected = pd.read_csv(REFERENCE / "timeseries" / "expected_correlation_R.csv")
+    chosen = (expected["data"] == table) & (expected["source"] == "stats::cor.test") & (expected["y"] == "nep")
+    expected = expected.loc[chosen].set_index("x")
+    assert len(expected) >= 4
+    drivers = dict.fromkeys(expected.index, "climate")
+    found = pearson(PixelSample.from_frame(frame, response="nep", drivers=drivers)).correlations.set_index("driver")
+    found = found.loc[expected.index]
+    np.testing.assert_allclose(found["r"], expected["r"], atol=1e-13, rtol=0)
+    np.testing.assert_allclose(found["statistic"], expected["t"], rtol=1e-11, atol=1e-12)
+    np.testing.assert_array_equal(found["df"], expected["df"])
+    np.testing.assert_allclose(found["p"], expected["p"], rtol=1e-10)
+    np.testing.assert_allclose(found["ci_low"], expected["lo"], rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found["ci_high"], expected["hi"], rtol=1e-11, atol=1e-13)
+
+
+def test_recovers_a_known_correlation() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=20_000)
+    frame = pd.DataFrame({"a": x, "nep": 0.6 * x + 0.8 * rng.normal(size=x.size)})
+    row = pearson(PixelSample.from_frame(frame, response="nep", drivers={"a": "soil"})).correlations.iloc[0]
+    assert abs(row["r"] - 0.6) < 4 * 0.64 / np.sqrt(x.size)
+    assert row["ci_low"] < 0.6 < row["ci_high"]
+    assert np.isfinite(row["log10_p"]) and row["log10_p"] < -300
+
+
+@given(st.floats(1e-8, 1e8), st.floats(-1e8, 1e8), st.integers(0, 100))
+def test_no_unit_or_origin_matters(scale: float, shift: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"nep": rng.normal(size=30), "a": rng.normal(size=30)})
+    moved = frame.assign(a=frame["a"] * scale + shift * scale)
+    if np.ptp(moved["a"]) == 0:
+        return
+    one, two = (
+        pearson(PixelSample.from_frame(f, response="nep", drivers={"a": "soil"})).correlations["r"][0]
+        for f in (frame, moved)
+    )
+    assert abs(one - two) < 1e-14 * max(1.0, abs(shift)) * 100
+
+
+def test_naive_size_is_nominal_for_independent_pixels(request: pytest.FixtureRequest) -> None:
+    replicates = request.config.getoption("--replicates") or 400
+    rng = np.random.default_rng(11)
+    rejected = 0
+    for _ in range(replicates):
+        pair = pd.DataFrame({"nep": rng.normal(size=40), "a": rng.normal(size=40)})
+        rejected += (
+            pearson(PixelSample.from_frame(pair, response="nep", drivers={"a": "soil"})).correlations["p"][0] < 0.05
+        )
+    assert abs(rejected / replicates - 0.05) < 4 * np.sqrt(0.05 * 0.95 / replicates)
+
+
+def test_groups_and_categorical_drivers(sample: PixelSample) -> None:
+    result = pearson(sample)
+    assert list(result.correlations["group"].unique()) == ["all", "sink", "source"]
+    assert "cover" in " ".join(result.notes)
+    assert "naive" in result.notes[0]
+
+
+def test_perfectly_proportional_driver_has_no_p() -> None:
+    frame = pd.DataFrame(
+        {"nep": np.arange(9.0), "twin": 3 * np.arange(9.0) + 1, "other": [1.0, 5, 2, 6, 3, 7, 4, 8, 5]}
+    )
+    result = pearson(PixelSample.from_frame(frame, response="nep", drivers={"twin": "soil", "other": "soil"}))
+    row = result.correlations.set_index("driver").loc["twin"]
+    assert row["r"] == pytest.approx(1.0, abs=1e-15) and np.isnan(row["statistic"]) and np.isnan(row["p"])
+    assert "proportional" in row["note"]
+
+
+def test_messages(sample: PixelSample) -> None:
+    with pytest.raises(OptionError, match="confidence must be between 0 and 1, got 95"):
+        pearson(sample, confidence=95)
+    frame = pd.DataFrame({"nep": [1.0, 2, 3, 4], "zone": list("abab")})
+    with pytest.raises(DataError, match="no continuous driver"):
+        pearson(PixelSample.from_frame(frame, response="nep", drivers={"zone": "climate"}))
