@@ -32,9 +32,7 @@ VECTORS = json.loads((Path(__file__).parent / "reference" / "nep_test_vectors.js
 def stack(values, units="g C m-2 a-1", **attrs):
     data = np.asarray(values, dtype=float).reshape(-1, 1, 1)
     coords = {"year": 2001 + np.arange(len(data)), "y": [40.0], "x": [100.0]}
-    return xr.DataArray(
-        data, coords=coords, dims=("year", "y", "x"), attrs={"units": units, "crs": "EPSG:4326", **attrs}
-    )
+    return xr.DataArray(data, coords=coords, dims=("year", "y", "x"), attrs={"units": units, "crs": "EPSG:4326", **attrs})
 
 
 def monthly(n=24, start="2001-01-01", units="g C m-2 month-1"):

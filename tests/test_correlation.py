@@ -52,8 +52,7 @@ def test_no_unit_or_origin_matters(scale: float, shift: float, seed: int) -> Non
     if np.ptp(moved["a"]) == 0:
         return
     one, two = (
-        pearson(PixelSample.from_frame(f, response="nep", drivers={"a": "soil"})).correlations["r"][0]
-        for f in (frame, moved)
+        pearson(PixelSample.from_frame(f, response="nep", drivers={"a": "soil"})).correlations["r"][0] for f in (frame, moved)
     )
     assert abs(one - two) < 1e-14 * max(1.0, abs(shift)) * 100
 
@@ -64,9 +63,7 @@ def test_naive_size_is_nominal_for_independent_pixels(request: pytest.FixtureReq
     rejected = 0
     for _ in range(replicates):
         pair = pd.DataFrame({"nep": rng.normal(size=40), "a": rng.normal(size=40)})
-        rejected += (
-            pearson(PixelSample.from_frame(pair, response="nep", drivers={"a": "soil"})).correlations["p"][0] < 0.05
-        )
+        rejected += pearson(PixelSample.from_frame(pair, response="nep", drivers={"a": "soil"})).correlations["p"][0] < 0.05
     assert abs(rejected / replicates - 0.05) < 4 * np.sqrt(0.05 * 0.95 / replicates)
 
 
@@ -78,9 +75,7 @@ def test_groups_and_categorical_drivers(sample: PixelSample) -> None:
 
 
 def test_perfectly_proportional_driver_has_no_p() -> None:
-    frame = pd.DataFrame(
-        {"nep": np.arange(9.0), "twin": 3 * np.arange(9.0) + 1, "other": [1.0, 5, 2, 6, 3, 7, 4, 8, 5]}
-    )
+    frame = pd.DataFrame({"nep": np.arange(9.0), "twin": 3 * np.arange(9.0) + 1, "other": [1.0, 5, 2, 6, 3, 7, 4, 8, 5]})
     result = pearson(PixelSample.from_frame(frame, response="nep", drivers={"twin": "soil", "other": "soil"}))
     row = result.correlations.set_index("driver").loc["twin"]
     assert row["r"] == pytest.approx(1.0, abs=1e-15) and np.isnan(row["statistic"]) and np.isnan(row["p"])

@@ -56,7 +56,9 @@ def test_patterns_are_expanded_in_the_order_of_time() -> None:
     assert months[0] == Instance(2001, 1, "t_200101.tif") and months[-1].path == "t_200212.tif"
 
 
-@pytest.mark.parametrize("source", ["{yaer}.tif", "{year.real}.tif", "{0}.tif", "{year!r}.tif", "{year:>99}.tif", "{year", "{month}.tif"])
+@pytest.mark.parametrize(
+    "source", ["{yaer}.tif", "{year.real}.tif", "{0}.tif", "{year!r}.tif", "{year:>99}.tif", "{year", "{month}.tif"]
+)
 def test_other_placeholders_are_refused(source: str) -> None:
     with pytest.raises(ValueError, match="year"):
         placeholders(source)

@@ -35,9 +35,7 @@ def write_tiff(path, data=VALUES, *, crs="EPSG:32650", transform=None, scale=Non
             file.offsets = [offset or 0.0] * len(bands)
 
 
-def write_netcdf(
-    path, steps=None, *, name="ndvi", x=("lon", [100.0, 100.5, 101.0]), y=("lat", [40.0, 40.5]), **variables
-):
+def write_netcdf(path, steps=None, *, name="ndvi", x=("lon", [100.0, 100.5, 101.0]), y=("lat", [40.0, 40.5]), **variables):
     dims, coords = (y[0], x[0]), {y[0]: y[1], x[0]: x[1]}
     data = VALUES
     if steps is not None:
@@ -259,9 +257,7 @@ def test_declared_size_is_checked_before_reading(tmp_path):
     shape = {"width": 200_000, "height": 200_000, "count": 1, "dtype": "uint8"}
     sparse = {"tiled": True, "blockxsize": 8192, "blockysize": 8192, "sparse_ok": True, "bigtiff": "yes"}
     transform = from_origin(0.0, 0.0, 30.0, 30.0)
-    with rasterio.open(
-        tmp_path / "a.tif", "w", driver="GTiff", crs="EPSG:32650", transform=transform, **shape, **sparse
-    ):
+    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", crs="EPSG:32650", transform=transform, **shape, **sparse):
         pass
     assert (tmp_path / "a.tif").stat().st_size < 50_000
     refuses(tmp_path, "a.tif", "declares 40,000,000,000 cells, more than 20,000,000,000")
@@ -288,9 +284,7 @@ def test_missing_georeference(tmp_path):
 def test_netcdf_refusals(tmp_path):
     write_netcdf(tmp_path / "two.nc", evi=True)
     refuses(tmp_path, "two.nc", r"has 2 variables \(ndvi, evi\); name one as variable")
-    refuses(
-        tmp_path, "two.nc", "no gridded variable 'nvdi'. Did you mean 'ndvi'. The file has: ndvi, evi", variable="nvdi"
-    )
+    refuses(tmp_path, "two.nc", "no gridded variable 'nvdi'. Did you mean 'ndvi'. The file has: ndvi, evi", variable="nvdi")
     assert read_raster(tmp_path, "two.nc", name="ndvi", variable="evi").name == "ndvi"
     write_netcdf(tmp_path / "odd.nc", x=("column", [1, 2, 3]))
     refuses(tmp_path, "odd.nc", "no variable has dimensions lat/lon or y/x")
@@ -365,9 +359,7 @@ def test_a_value_that_looks_like_a_code_but_is_none(tmp_path):
 
 def test_classes_must_be_whole_numbers(tmp_path):
     write_tiff(tmp_path / "a.tif", np.array([[1.0, 2.5]]))
-    refuses(
-        tmp_path, "a.tif", "1 cells hold fractions where classes are expected", name="land_cover", kind="categorical"
-    )
+    refuses(tmp_path, "a.tif", "1 cells hold fractions where classes are expected", name="land_cover", kind="categorical")
     with pytest.raises(OptionError, match="kind of layer 'a' must be one of"):
         read_raster(tmp_path, "a.tif", name="a", kind="nominal")
 

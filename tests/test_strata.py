@@ -44,8 +44,7 @@ def test_natural_breaks_are_the_optimum(raw: list[int], classes: int) -> None:
         return
     ours = _sse(values, assign(values, breaks(values, "natural", classes)))
     best = min(
-        _sse(values, np.searchsorted(np.array(cut), values, side="left"))
-        for cut in combinations(distinct[:-1], classes - 1)
+        _sse(values, np.searchsorted(np.array(cut), values, side="left")) for cut in combinations(distinct[:-1], classes - 1)
     )
     assert ours <= best + 1e-9
 
@@ -73,9 +72,7 @@ def test_classes_are_right_closed_and_hold_the_minimum() -> None:
 
 
 def test_messages() -> None:
-    with pytest.raises(
-        OptionError, match="strata method must be one of 'quantile', 'equal', 'natural', got 'quantiles'"
-    ):
+    with pytest.raises(OptionError, match="strata method must be one of 'quantile', 'equal', 'natural', got 'quantiles'"):
         breaks(np.arange(5.0), "quantiles", 3)
     with pytest.raises(OptionError, match="classes must be 2 or more, got 1"):
         breaks(np.arange(5.0), "equal", 1)

@@ -118,7 +118,12 @@ def test_a_missing_column_is_named_with_its_neighbour(tmp_path: Path, suffix: st
 def save(folder: Path, suffix: str) -> Path:
     frame = pd.DataFrame({"nep": [1.5, np.nan, -3.0], "precipitation": [300, 400, 500], "igbp": ["DBF", "GRA", "GRA"]})
     path = folder / f"t{suffix}"
-    {".csv": frame.to_csv, ".xlsx": frame.to_excel, ".parquet": frame.to_parquet}[suffix](path, index=False)
+    if suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif suffix == ".xlsx":
+        frame.to_excel(path, index=False)
+    else:
+        frame.to_parquet(path, index=False)
     return path
 
 

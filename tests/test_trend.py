@@ -45,7 +45,7 @@ def _found(origin: float) -> pd.DataFrame:
     ("source", "suffix", "columns"),
     [
         # an oracle written from the formulas; closed forms, 1e-12 relative (p 1e-11: its tail function)
-        ("oracle", "py", ["ols_slope", "ols_se", "ols_t", "ols_p", "S", "varS", "z", "p", "tau_a", "tau_b", "sen_slope"]),
+        ("oracle", "py", ["ols_slope", "ols_se", "ols_t", "ols_p", "S", "varS", "z", "p", "tau_a", "sen_slope"]),
         ("scipy.theilslopes", "py", ["sen_slope", "sen_lo", "sen_hi"]),  # scipy 1.17
         ("pymannkendall.original_test", "py", ["S", "varS", "z", "sen_slope"]),  # pymannkendall 1.4.3
         ("stats::lm", "R", ["ols_slope", "ols_se", "ols_t", "ols_p"]),  # R 4.2.2

@@ -259,9 +259,7 @@ def test_land_cover_changes_slowly_in_the_set_direction(region: VirtualRegion) -
 
 def test_sample_frame_is_a_pixel_sample(region: VirtualRegion) -> None:
     frame = region.sample_frame()
-    sample = PixelSample.from_frame(
-        frame, response="nep", drivers=region.drivers, coordinates=("x", "y"), crs=region.crs
-    )
+    sample = PixelSample.from_frame(frame, response="nep", drivers=region.drivers, coordinates=("x", "y"), crs=region.crs)
     assert sample.n == len(frame) and not len(sample.dropped)
     assert 12 <= len(region.drivers) <= 14
     assert {d.kind for d in region.drivers if d.name == "land_cover"} == {"categorical"}

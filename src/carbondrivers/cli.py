@@ -52,7 +52,6 @@ def main() -> None:
         _say_error(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
-        _say_error("stopped; finished steps are kept, the same command goes on from there")
         sys.exit(130)
     except MemoryError:
         _say_error("out of memory: use fewer years, a smaller region or a coarser grid")
@@ -88,10 +87,10 @@ def new(
     from carbondrivers.reports.files import write_atomic
     from carbondrivers.study.scaffold import scaffold
 
-    text = scaffold(place)
     target = out or ((place if place.is_dir() else place.parent) / STUDY)
     if target.exists():
         raise OutputError(f"{target} exists and is not overwritten: give another name with -o")
+    text = scaffold(place)
     write_atomic(target, text.encode())
     typer.echo(f"{target} written. Look it over, then: carbondrivers check {target}")
 
@@ -178,11 +177,15 @@ def _run(study: Path, out: Path, data: Path | None, seed: int | None, only: str 
 
     loaded = load_study(study, data)
     require_writable(out)
-    with _progress() as progress:
-        result = run_steps(loaded, out, seed=seed, only=only, fresh=fresh, progress=progress)
-        progress("Report", False)
-        found = publish_run(result, out)
-        progress("Report", True)
+    try:
+        with _progress() as progress:
+            result = run_steps(loaded, out, seed=seed, only=only, fresh=fresh, progress=progress)
+            progress("Report", False)
+            found = publish_run(result, out)
+            progress("Report", True)
+    except KeyboardInterrupt:
+        _say_error(f"stopped; finished steps are kept in {out}, the same command goes on from there")
+        raise typer.Exit(130) from None
     for kept in result.kept.values():
         for message in kept.warnings:
             _say(f"[yellow]warning:[/] {_plain(message)}")
@@ -235,7 +238,12 @@ def _say_error(text: str) -> None:
 
 
 def _show_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
 ) -> None:
     if issubclass(category, CarbonDriversWarning):
         _say(f"[yellow]warning:[/] {_plain(str(message))}")

@@ -12,9 +12,7 @@ from typing import Any
 
 import carbondrivers
 
-PACKAGES = (
-    "carbondrivers", "numpy", "pandas", "scipy", "xarray", "scikit-learn", "statsmodels", "matplotlib", "pyproj",
-)  # fmt: skip
+PACKAGES = ("numpy", "pandas", "scipy", "xarray", "dask", "rasterio", "pyproj", "matplotlib")
 
 
 def hash_file(path: Path) -> str:
@@ -47,7 +45,7 @@ def history_line(action: str, **parameters: object) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide a result."""
-    found = {"python": platform.python_version()}
+    found = {"carbondrivers": carbondrivers.__version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = version(name)

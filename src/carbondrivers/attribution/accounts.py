@@ -108,9 +108,7 @@ def account(nep: xr.DataArray) -> AccountResult:
 def _check_stack(nep: xr.DataArray) -> xr.DataArray:
     if not isinstance(nep, xr.DataArray) or sorted(map(str, nep.dims)) != ["x", "y", "year"]:
         found = ", ".join(map(str, getattr(nep, "dims", ()))) or type(nep).__name__
-        raise DataError(
-            f"an account needs a stack with the dimensions year, y and x, got {found}: rename or select them"
-        )
+        raise DataError(f"an account needs a stack with the dimensions year, y and x, got {found}: rename or select them")
     if nep.dtype.kind not in "fiu":
         raise DataError(f"the stack holds {nep.dtype} where numbers are expected: convert it first")
     if not nep.size:
@@ -127,9 +125,7 @@ def _areas(stack: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
     if not missing and stack.attrs.get("crs"):
         return cell_areas(stack), []
     equal = xr.ones_like(stack.isel(year=0, drop=True), dtype=np.float64).compute()
-    return equal, [
-        f"The grid's {missing or 'CRS'} is unknown: every cell weighs the same, and there is no area or total."
-    ]
+    return equal, [f"The grid's {missing or 'CRS'} is unknown: every cell weighs the same, and there is no area or total."]
 
 
 def _sums(stack: xr.DataArray, areas: xr.DataArray) -> xr.Dataset:
@@ -137,7 +133,7 @@ def _sums(stack: xr.DataArray, areas: xr.DataArray) -> xr.Dataset:
     # Weights go in without labels, so that the last bits of a coordinate can never drop a cell.
     weight = xr.DataArray(areas.to_numpy(), dims=("y", "x"))
     values = stack.astype(np.float64)
-    valid = values.notnull()  # noqa: PD004 - a DataArray has no notna
+    valid = values.notnull()
     filled = values.where(valid, 0.0)
     return xr.Dataset(
         {

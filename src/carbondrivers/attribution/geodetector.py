@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from carbondrivers.attribution.inference import NAIVE_P, Floats, adjust_within, upper_f
 from carbondrivers.attribution.registry import register
@@ -193,11 +195,14 @@ def _pair(y: Floats, cuts: Mapping[str, _Cut], a: str, b: str) -> dict[str, obje
         keys = ("q_driver", "q_driver_2", "q", "statistic", "df", "df_2", "p", "log10_p")
         why = "undefined: a single stratum or a constant response in this group"
         return head | dict.fromkeys(keys, np.nan) | {"interaction": "", "interaction_classic": "", "note": why}
-    used, crossed = np.unique(one.codes * len(two.names) + two.codes, return_inverse=True)
+    crossed, cells = one.codes * len(two.names) + two.codes, len(one.names) * len(two.names)
     q1, q2 = (1.0 - _within(y, c.codes, len(c.names)) / total for c in (one, two))
-    within = min(_within(y, crossed, len(used)), total)
+    within = min(_within(y, crossed, cells), total)
     q = 1.0 - within / total
-    left, additive_df = _additive_remainder(y, used, crossed, len(two.names))
+    counts = np.bincount(crossed, minlength=cells).astype(np.int64)
+    sums = np.bincount(crossed, weights=y, minlength=cells)
+    used = np.flatnonzero(counts).astype(np.int64)
+    left, additive_df = _additive_remainder(used, counts[used], sums[used], len(two.names))
     test = _f_test(left, len(used) - additive_df, within, n - len(used))
     classic = _classic_type(q1, q2, q)
     decided = np.isfinite(test["p"]) and test["p"] < ALPHA
@@ -207,16 +212,16 @@ def _pair(y: Floats, cuts: Mapping[str, _Cut], a: str, b: str) -> dict[str, obje
     return head | {"q_driver": q1, "q_driver_2": q2, "q": q} | test | names
 
 
-def _additive_remainder(y: Floats, used: Codes, crossed: Codes, columns: int) -> tuple[float, int]:
+def _additive_remainder(used: Codes, counts: NDArray[np.integer[Any]], sums: Floats, columns: int) -> tuple[float, int]:
     """Return the sum of squares between crossed strata that an additive fit leaves, and the additive fit's rank.
 
-    The fit needs only each cell's count and mean: it is a weighted least-squares problem of one row a cell.
+    The fit needs only the count and sum of each cell that has a member (`used`, row-major over `columns`): it is a
+    weighted least-squares problem of one row a cell.
     """
-    counts = np.bincount(crossed).astype(np.float64)
-    means = np.bincount(crossed, weights=y) / counts
+    means = sums / counts
     rows, cols = used // columns, used % columns
     design = np.hstack([rows[:, None] == np.unique(rows), (cols[:, None] == np.unique(cols))[:, 1:]]).astype(np.float64)
-    weight = np.sqrt(counts)
+    weight = np.sqrt(counts.astype(np.float64))
     solution, _, rank, _ = np.linalg.lstsq(design * weight[:, None], means * weight, rcond=None)
     residual = (means - design @ solution) * weight
     return float((residual**2).sum()), int(rank)

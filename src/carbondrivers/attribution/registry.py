@@ -6,11 +6,12 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from carbondrivers.attribution.result import Result
 
 Takes = Literal["sample", "stack"]
+Door = TypeVar("Door", bound=Callable[..., Result])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,10 @@ _METHODS: dict[str, Method] = {}
 
 def register(
     name: str, *, title: str, takes: Takes, result: type[Result], version: str, citation: str
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Door], Door]:
     """Register the decorated door as method `name`; the door itself is returned unchanged."""
 
-    def decorate(door: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(door: Door) -> Door:
         known = _METHODS.get(name)
         # A module may be imported again (pytest does); only another function under the name is a mistake.
         if known and (known.door.__module__, known.door.__qualname__) != (door.__module__, door.__qualname__):

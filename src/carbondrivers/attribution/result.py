@@ -17,7 +17,7 @@ GRAMMAR = frozenset(
     r r_partial q q_driver q_driver_2 epsilon2 interaction interaction_classic tau hurst moran_i gi_star
     intercept total unit rank direct indirect planted x y
     sd min q25 median q75 max classes mode
-    """.split()
+    """.split()  # noqa: SIM905 - a list of names reads best as words
 )
 
 

@@ -33,7 +33,7 @@ STATISTICS = (
 )  # fmt: skip
 CLASSES = (
     "Extremely significant increase", "Significant increase", "Non-significant increase",
-    "Non-significant decrease", "Significant decrease", "Extremely significant decrease", "No change",
+    "Non-significant decrease", "Significant decrease", "Extremely significant decrease", "No trend (S = 0)",
 )  # fmt: skip
 Significance = Literal["benjamini_hochberg", "naive"]
 TrendMethod = Literal["ols", "theil_sen", "mann_kendall"]
@@ -127,7 +127,12 @@ def trend(
     deciding = "mk_p_adjusted" if significance == "benjamini_hochberg" else "mk_p"
     maps["trend_class"] = _class_map(maps, deciding)
     maps.attrs |= {"crs": stack.attrs.get("crs", ""), "reference_year": reference}
-    parameters = {"method": list(method), "min_valid": needed, "significance": significance, "years": [float(years.min()), float(years.max())]}
+    parameters = {
+        "method": list(method),
+        "min_valid": needed,
+        "significance": significance,
+        "years": [float(years.min()), float(years.max())],
+    }
     maps.attrs["history"] = provenance = history_line("trend", **parameters)
     areas = cell_areas(maps["n_valid"].assign_attrs(crs=stack.attrs.get("crs", "")))
     series = _regional_series(stack, dim, years, areas, maps["n_valid"] >= needed)
@@ -146,6 +151,8 @@ def trend(
 
 
 def _true_years(stack: xr.DataArray) -> tuple[str, Floats]:
+    if not np.issubdtype(stack.dtype, np.number) or np.issubdtype(stack.dtype, np.complexfloating):
+        raise DataError(f"{stack.name or 'the stack'!r} holds {stack.dtype} where numbers are expected: read it as numbers")
     dim = next((d for d in TIME_NAMES if d in stack.dims), None)
     if dim is None:
         raise DataError(f"{stack.name or 'the stack'!r} has no year or time dimension; its dimensions are {stack.dims}")
@@ -245,9 +252,7 @@ def _shares(maps: xr.Dataset, areas: xr.DataArray, p_name: str) -> pd.DataFrame:
     return table
 
 
-def _regional_series(
-    stack: xr.DataArray, dim: str, years: Floats, areas: xr.DataArray, used: xr.DataArray
-) -> pd.DataFrame:
+def _regional_series(stack: xr.DataArray, dim: str, years: Floats, areas: xr.DataArray, used: xr.DataArray) -> pd.DataFrame:
     weight = areas.where(used, 0.0)
     inside = stack.where(used)
     present = inside.notnull()
@@ -301,9 +306,7 @@ def _notes(maps: xr.Dataset, years: Floats, needed: int) -> tuple[str, ...]:
         "trends. The adjusted P holds the share of false trends among the significant cells at the stated level."
     ]
     if empty:
-        notes.append(
-            f"{empty} of {maps['n_valid'].size} cells have fewer than {needed} of {len(years)} years and are empty."
-        )
+        notes.append(f"{empty} of {maps['n_valid'].size} cells have fewer than {needed} of {len(years)} years and are empty.")
     gaps = np.diff(np.sort(years))
     if len(gaps) and not np.allclose(gaps, gaps[0], rtol=0.02):
         notes.append("The years are not evenly spaced; true times are used.")

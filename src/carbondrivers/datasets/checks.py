@@ -15,9 +15,7 @@ NODATA = (-9999.0, -999.0, 9999.0, 99999.0, -99999.0, -32768.0, 32767.0, 65535.0
 FLOAT32_LOW = -3.0e38
 
 
-def check_columns(
-    frame: pd.DataFrame, response: str, drivers: Sequence[str], extra: Sequence[str], group: str | None
-) -> None:
+def check_columns(frame: pd.DataFrame, response: str, drivers: Sequence[str], extra: Sequence[str], group: str | None) -> None:
     """Refuse doubled and missing columns, and a response that is its own driver."""
     columns = [str(c) for c in frame.columns]
     doubled = sorted({c for c in columns if columns.count(c) > 1})
@@ -167,9 +165,7 @@ def group_masks(frame: pd.DataFrame, groups: str | Mapping[str, object] | None) 
         column = frame[groups]
         values = sorted(column.dropna().unique(), key=str)
         if len(values) > MAX_CLASSES:
-            raise DataError(
-                f"group column {groups!r} has {len(values)} values, more than {MAX_CLASSES}: class it first"
-            )
+            raise DataError(f"group column {groups!r} has {len(values)} values, more than {MAX_CLASSES}: class it first")
         return pd.DataFrame({_class_label(v): (column == v).to_numpy() for v in values}, index=frame.index)
     masks: dict[str, np.ndarray] = {}
     for name, given in groups.items():

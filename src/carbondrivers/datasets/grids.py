@@ -218,9 +218,7 @@ def grid_difference(first: xr.DataArray, second: xr.DataArray) -> str:
         if abs(cell[0] - cell[1]) * max(a.size - 1, 1) > allowed and abs(a[0] - b[0]) <= allowed:
             return f"resolution along {axis} ({cell[0]:.10g} and {cell[1]:.10g})"
         if abs(cell[0] - cell[1]) > allowed:
-            return (
-                f"resolution and origin along {axis} ({cell[0]:.10g} from {a[0]:.10g}, {cell[1]:.10g} from {b[0]:.10g})"
-            )
+            return f"resolution and origin along {axis} ({cell[0]:.10g} from {a[0]:.10g}, {cell[1]:.10g} from {b[0]:.10g})"
         if np.abs(a - b).max() > allowed:
             return f"origin along {axis} ({a[0]:.10g} and {b[0]:.10g})"
     return ""
@@ -249,6 +247,4 @@ def _crs(da: xr.DataArray) -> Any:
     try:
         return CRS.from_user_input(text)
     except CRSError:
-        raise DataError(
-            f"unknown CRS {str(text)[:60]!r}: give an EPSG code such as 'EPSG:4326', or a WKT string"
-        ) from None
+        raise DataError(f"unknown CRS {str(text)[:60]!r}: give an EPSG code such as 'EPSG:4326', or a WKT string") from None

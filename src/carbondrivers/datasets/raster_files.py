@@ -167,9 +167,7 @@ def _open_netcdf(path: Path, variable: str | None, nodata: float | None, where: 
     axes = {str(dim): axis for dim in da.dims for axis, names in AXES.items() if str(dim).lower() in names}
     extra = [str(dim) for dim in da.dims if str(dim) not in axes and da.sizes[dim] > 1]
     if extra:
-        raise DataError(
-            f"{where}: the variable has a dimension {extra[0]!r} beside time and space; select one level of it"
-        )
+        raise DataError(f"{where}: the variable has a dimension {extra[0]!r} beside time and space; select one level of it")
     _check_size(int(np.prod(da.shape, dtype=object)), where)
     crs = _netcdf_crs(data, da, geographic=any(dim.lower().startswith(("lat", "lon")) for dim in axes))
     if crs is None:

@@ -88,8 +88,7 @@ def read_raster(
     where = f"layer {name!r} ({source})"
     files = _files(Path(root), source, years, where)
     parts = [
-        open_file(file, f"layer {name!r} ({file.path.name})", variable=variable, years=years, nodata=nodata)
-        for file in files
+        open_file(file, f"layer {name!r} ({file.path.name})", variable=variable, years=years, nodata=nodata) for file in files
     ]
     da = _select_years(_join(parts, files, where), years, where)
     da = _clean(da, name, unit, kind, source)

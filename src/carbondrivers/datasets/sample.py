@@ -253,9 +253,7 @@ def _complete_rows(clean: pd.DataFrame, response: str) -> tuple[pd.Series, pd.Da
     if not keep.all():
         only_response = int(missing[response].sum())
         total = int((~keep).sum())
-        rows.append(
-            ("", total, f"{total} of {len(clean)} rows dropped in all, {only_response} of them for the response")
-        )
+        rows.append(("", total, f"{total} of {len(clean)} rows dropped in all, {only_response} of them for the response"))
     return keep, pd.DataFrame(rows, columns=["driver", "n", "note"]).astype({"n": "int64"})
 
 

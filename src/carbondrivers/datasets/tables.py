@@ -177,9 +177,7 @@ def _check_columns(path: Path, wanted: Sequence[str], known: Sequence[str]) -> N
     for name in wanted:
         if name not in known:
             listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-            raise DataError(
-                f"{path}: there is no column {name!r}.{did_you_mean(name, known)} The columns are: {listed}"
-            )
+            raise DataError(f"{path}: there is no column {name!r}.{did_you_mean(name, known)} The columns are: {listed}")
 
 
 def _nameless_note(header: Sequence[str]) -> tuple[str, ...]:
@@ -216,9 +214,7 @@ def _text_layout(path: Path) -> _Layout:
     try:
         delimiter, rows = _sniff(lines)
     except csv.Error as error:
-        raise DataError(
-            f"{path}: is not a table of delimited text ({error}): check for a quote that is not closed"
-        ) from None
+        raise DataError(f"{path}: is not a table of delimited text ({error}): check for a quote that is not closed") from None
     header = _check_header(path, rows[0])
     decimal = _find_decimal(rows[1:]) if delimiter != "," else "."
     notes = [] if encoding == "utf-8" else [f"{path.name} was read with encoding {encoding}"]
@@ -263,9 +259,7 @@ def _check_widths(path: Path, layout: _Layout) -> None:
                         f"({DELIMITERS[layout.delimiter]} separated): mend it, or quote text that holds the separator"
                     )
     except csv.Error as error:
-        raise DataError(
-            f"{path}: cannot be read after line {line} ({error}): check for a quote that is not closed"
-        ) from None
+        raise DataError(f"{path}: cannot be read after line {line} ({error}): check for a quote that is not closed") from None
 
 
 def _read_text(path: Path, columns: Sequence[str] | None) -> TableRead:
@@ -282,9 +276,7 @@ def _read_text(path: Path, columns: Sequence[str] | None) -> TableRead:
             skipinitialspace=layout.delimiter != "\t",
         )  # fmt: skip
     except (pd.errors.ParserError, ValueError) as error:
-        raise DataError(
-            f"{path}: cannot be read as a table ({_one_line(error)}): export it again as CSV UTF-8"
-        ) from None
+        raise DataError(f"{path}: cannot be read as a table ({_one_line(error)}): export it again as CSV UTF-8") from None
     return TableRead(frame, layout.encoding, layout.delimiter, layout.decimal, layout.notes)
 
 
@@ -300,11 +292,9 @@ def _excel_rows(path: Path) -> tuple[Iterator[tuple[object, ...]], tuple[str, ..
         with warnings.catch_warnings():
             # openpyxl warns of styles and validations that it drops; the cells are not touched by that.
             warnings.simplefilter("ignore", UserWarning)
-            book = load_workbook(path, read_only=True, data_only=True)
+            book = load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise DataError(
-            f"{path}: is not a readable Excel workbook ({_one_line(error)}): save it again as .xlsx"
-        ) from None
+        raise DataError(f"{path}: is not a readable Excel workbook ({_one_line(error)}): save it again as .xlsx") from None
     names = book.sheetnames
     if not book.worksheets:
         raise DataError(f"{path}: the workbook has no sheet with cells: put the table on its first sheet")

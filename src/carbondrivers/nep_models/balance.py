@@ -161,9 +161,7 @@ def kg_to_g(flux: Values) -> Values:
     return flux * 1000.0
 
 
-@declare(
-    Quantity("carbon_density", ("g C m-2",)), density=Quantity("carbon_density", ("t C ha-1", "t C hm-2", "Mg C ha-1"))
-)
+@declare(Quantity("carbon_density", ("g C m-2",)), density=Quantity("carbon_density", ("t C ha-1", "t C hm-2", "Mg C ha-1")))
 def t_per_ha_to_g_per_m2(density: Values) -> Values:
     """Convert t C ha-1 (t C hm-2) to g C m-2.
 
@@ -215,17 +213,13 @@ def _sum_labelled(monthly: Any) -> Any:
         raise DataError("months need a dimension 'time' of dates: name the first day of each month")
     unit = canonical_unit(str(monthly.attrs.get("units", "")))
     if unit and not unit.endswith("month-1"):
-        raise DataError(
-            f"only totals per month can be summed to years, got {unit!r}: multiply by the days of the month"
-        )
+        raise DataError(f"only totals per month can be summed to years, got {unit!r}: multiply by the days of the month")
     ordered = monthly.sortby("time")
     years, months = ordered["time"].dt.year.to_numpy(), ordered["time"].dt.month.to_numpy()
     distinct, counts = np.unique(years, return_counts=True)
     if months.size == 0 or (counts != 12).any() or not np.array_equal(months, np.tile(np.arange(1, 13), distinct.size)):
         wrong = [f"{year} ({count})" for year, count in zip(distinct, counts, strict=True) if count != 12]
-        raise DataError(
-            f"years need 12 different months each, got other counts in {', '.join(wrong) or 'all'}: drop them"
-        )
+        raise DataError(f"years need 12 different months each, got other counts in {', '.join(wrong) or 'all'}: drop them")
     yearly = ordered.astype(np.float64).coarsen(time=12).construct(time=("year", "month"))
     yearly = yearly.drop_vars("time").sum("month", skipna=False).assign_coords(year=distinct.astype(np.int64))
     yearly.attrs = dict(monthly.attrs) | ({"units": unit.replace("month-1", "a-1")} if unit else {})

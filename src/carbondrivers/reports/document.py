@@ -22,7 +22,7 @@ OPEN_ROWS = 16
 EMBEDDED_CSV = 400_000
 HEADINGS = {
     "group": "Group", "driver": "Driver", "driver_2": "Driver 2", "response": "Response", "category": "Category",
-    "year": "Year", "area_km2": "Area (km2)", "share": "Share", "share_of": "Share of", "p": "P", "n": "n",
+    "year": "Year", "area_km2": "Area (km²)", "share": "Share", "share_of": "Share of", "p": "P", "n": "n",
     "p_adjusted": "P, adjusted", "interaction": "Verdict", "interaction_classic": "Classic type", "note": "Note",
     "method": "Method", "rank": "Rank", "unit": "Unit", "epsilon2": "epsilon²",
 }  # fmt: skip
@@ -116,7 +116,8 @@ def methods_markdown(document: Document) -> str:
         lines += [f"- {note}" for note in section.result.notes]
         lines += [""] if section.result.notes else []
     lines += ["## Data and software", ""]
-    lines += [f"- {row.file} ({row.bytes:,} bytes, sha256 {row.sha256[:16]}...)" for row in document.sources.itertuples()]
+    for row in document.sources.to_dict("records"):
+        lines.append(f"- {row['file']} ({row['bytes']:,} bytes, sha256 {row['sha256']})")
     lines += [f"- {word}: {value}" for word, value in document.facts.items()]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -128,10 +129,16 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def _section(section: Section, images: Mapping[str, bytes]) -> dict[str, Any]:
-    said = [f for text in section.texts for f in text.findings]
-    notes = [*section.warnings, *(note for note in section.result.notes if note not in said)]
+    said = [f for text in section.texts for f in (*text.findings, *text.details)]
+    notes = [*section.warnings, *(n for n in section.result.notes if not any(f.endswith(n) for f in said))]
     figures = [
-        {"name": p.name, "caption": p.caption, "image": _image(images[p.name]), "csv": _download(p.numbers)}
+        {
+            "name": p.name,
+            "caption": p.caption,
+            "width": p.width,
+            "image": _image(images[p.name]),
+            "csv": _download(p.numbers),
+        }
         for p in section.pictures
     ]
     tables = [_table(table, section.result) for table in section.tables]

@@ -90,7 +90,7 @@ def _make(document: Document, staging: Path, journal: Journal, formats: Sequence
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FigureLintWarning)
         for picture in (p for section in document.sections for p in section.pictures):
-            save(picture, staging / "figures", journal=journal, formats=wanted)  # type: ignore[arg-type]
+            save(picture, staging / "figures", journal=journal, formats=wanted)
             images[picture.name] = (staging / "figures" / f"{picture.name}.png").read_bytes()
     tables = [table for section in document.sections for table in section.tables]
     (staging / "tables").mkdir()

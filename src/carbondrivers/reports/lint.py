@@ -150,7 +150,7 @@ def _wrong_width(figure: Figure, width_mm: float | None) -> list[str]:
 
 @cache
 def _charset(family: str) -> frozenset[int]:
-    path = fontManager.findfont(FontProperties(family=family))
+    path = fontManager.findfont(FontProperties(family=[family]))
     return frozenset(get_font(path).get_charmap())
 
 

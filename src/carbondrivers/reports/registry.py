@@ -77,13 +77,16 @@ class Text:
     Attributes
     ----------
     findings : tuple of str
-        One sentence a finding, for the head of the report.
+        One sentence a finding, for the head of the report and of the section.
+    details : tuple of str
+        Findings of single groups, for the section alone.
     methods : str
         The paragraph for the methods section, with its source.
     """
 
     findings: tuple[str, ...]
     methods: str
+    details: tuple[str, ...] = ()
 
 
 _Builders = dict[type[Result], dict[tuple[str, str], Callable[..., Any]]]

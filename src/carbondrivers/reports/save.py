@@ -95,12 +95,11 @@ def save(
 def figure_bytes(figure: Figure, kind: Format, journal: Journal) -> bytes:
     """Return a figure as the bytes of a PNG, PDF, SVG or TIFF file, without dates."""
     buffer = BytesIO()
-    if kind == "tiff":
-        figure.savefig(buffer, format="png", dpi=journal.dpi_combination)
-        return _flat_tiff(buffer, journal.dpi_combination)
     dpi = journal.dpi_halftone if kind == "png" else journal.dpi_combination
-    figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
-    return buffer.getvalue()
+    form = "png" if kind == "tiff" else kind
+    with drawing(journal):
+        figure.savefig(buffer, format=form, dpi=dpi, metadata=_METADATA[form])
+    return _flat_tiff(buffer, dpi) if kind == "tiff" else buffer.getvalue()
 
 
 def numbers_bytes(numbers: pd.DataFrame) -> bytes:
@@ -120,7 +119,7 @@ def _flat_tiff(png: BytesIO, dpi: int) -> bytes:
 
 
 def _folder(folder: str | Path, name: str) -> Path:
-    if not name or Path(name).name != name:
+    if name in {"", ".", ".."} or Path(name).name != name or "\\" in name:
         raise OutputError(f"cannot write a figure named {name!r}: the name must be a plain file name")
     target = Path(folder)
     try:

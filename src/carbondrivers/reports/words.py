@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from numbers import Integral, Real
 
 P_COLUMNS = ("p", "p_adjusted")
@@ -45,6 +46,37 @@ def number(value: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def unit_words(unit: str) -> str:
+    """Return a unit as it is printed: raised exponents, the same unit once.
+
+    Examples
+    --------
+    >>> unit_words("g C m-2 a-1"), unit_words("g C m-2 a-1 a-1"), unit_words("degC")
+    ('g C m⁻² a⁻¹', 'g C m⁻² a⁻²', '°C')
+    """
+    powers: dict[str, int] = {}
+    for part in unit.split():
+        found = re.fullmatch(r"([A-Za-z]+)(-?[0-9]+)", part)
+        name, power = (found[1], int(found[2])) if found else (part, 0)
+        powers[name] = powers.get(name, 0) + power
+    spelled = {"degC": "°C", "degree": "°"}
+    return " ".join(spelled.get(n, n) + (str(p).translate(_RAISED) if p else "") for n, p in powers.items())
+
+
+def quantity(value: float, unit: str, digits: int = 4) -> str:
+    """Return a number with its unit.
+
+    Examples
+    --------
+    >>> quantity(60.5, "g C m-2 a-1")
+    '60.50 g C m⁻² a⁻¹'
+    """
+    return f"{number(value, digits)} {unit_words(unit)}".rstrip()
+
+
 def cell(column: str, value: object) -> str:
     """Return a table cell as text, by the column it stands in."""
     if value is None or (isinstance(value, Real) and math.isnan(float(value))):
@@ -52,17 +84,17 @@ def cell(column: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if column == "year" and isinstance(value, Real) and float(value).is_integer():
-        return str(int(value))
+        return str(int(float(value)))
     if isinstance(value, Integral):
         return f"{int(value):,}"
     if not isinstance(value, Real):
-        return str(value)
+        return unit_words(str(value)) if column == "unit" else str(value)
     if column in P_COLUMNS:
         return p_text(float(value))
     if column == "share":
         return f"{100 * float(value):.1f} %"
     if column in ("df", "df_2", "rank", "n", "n_valid", "classes") and float(value).is_integer():
-        return f"{int(value):,}"
+        return f"{int(float(value)):,}"
     if column in SHORT:
         return f"{float(value):.3f}".replace("-", "−")
     return number(float(value))

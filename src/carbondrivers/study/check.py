@@ -13,26 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
 from carbondrivers.catalogue import variables
 from carbondrivers.errors import CarbonDriversError, StudyError, did_you_mean
-from carbondrivers.study import problems as words
 from carbondrivers.study import registry
 from carbondrivers.study.paths import Instance, expand, present_years, resolve
-from carbondrivers.study.problems import Problem, hint, key_lines, line_of, listed
-from carbondrivers.study.registry import Step, StepOptions
-from carbondrivers.study.schema import (
-    NEP_LAYERS,
-    Layer,
-    StudySpec,
-    inner_model,
-    keys_of,
-    model_at,
+from carbondrivers.study.problems import (
+    Found,
+    KeyPath,
+    Problem,
+    dotted,
+    hint,
+    key_lines,
+    line_of,
+    listed,
+    model_problems,
 )
+from carbondrivers.study.registry import Step
+from carbondrivers.study.schema import NEP_LAYERS, Layer, StudySpec
 
-KeyPath = tuple[str | int, ...]
-Found = Iterator[tuple[KeyPath, str]]
 LOWER, UPPER = ("above", "at_least"), ("below", "at_most")
 
 
@@ -117,82 +115,23 @@ def _syntax_problem(text: str, message: str) -> Problem:
     return Problem(line, "", f"this is not valid TOML: {cause[:1].lower() + cause[1:]}; {remedy}")
 
 
-def _placed(found: Sequence[tuple[KeyPath, str]], lines: Mapping[words.Path, int]) -> list[Problem]:
-    placed = dict.fromkeys(Problem(line_of(lines, path), words.dotted(path), message) for path, message in found)
+def _placed(found: Sequence[tuple[KeyPath, str]], lines: Mapping[KeyPath, int]) -> list[Problem]:
+    placed = dict.fromkeys(Problem(line_of(lines, path), dotted(path), message) for path, message in found)
     return sorted(placed, key=lambda problem: problem.line or 0)
 
 
 def _field_problems(raw: Mapping[str, Any], known: Mapping[str, Step]) -> Found:
     options = {name: step.options for name, step in known.items()}
-    yield from _model_problems(StudySpec, {k: v for k, v in raw.items() if k != "analyses"}, (), options)
+    yield from model_problems(StudySpec, {k: v for k, v in raw.items() if k != "analyses"}, (), options)
     analyses = raw.get("analyses", {})
     if not isinstance(analyses, Mapping):
         yield ("analyses",), f"must be a table of keys, got {analyses!r}; write [analyses.trend]"
         return
     for name, given in analyses.items():
         if name in known:
-            yield from _model_problems(known[name].options, given, ("analyses", name), options)
+            yield from model_problems(known[name].options, given, ("analyses", name), options)
         else:
             yield ("analyses", name), f"unknown step; expected one of {listed(known)}{hint(name, known)}"
-
-
-def _model_problems(
-    model: type[BaseModel], given: object, prefix: KeyPath, options: Mapping[str, type[StepOptions]]
-) -> Found:
-    try:
-        model.model_validate(given)
-    except ValidationError as error:
-        merged: dict[KeyPath, list[str]] = {}
-        items = error.errors(include_url=False)
-        for item in items:
-            # A list whose items are wrong is counted as too short on top of that.
-            if item["type"] == "too_short" and any(_is_below(other["loc"], item["loc"]) for other in items):
-                continue
-            where = _trimmed(item["loc"], given, keep=item["type"] == "missing")
-            table = model_at((*prefix, *where[:-1]), options)
-            message = words.message_of(dict(item), _expected(table, item["type"], where))
-            merged.setdefault((*prefix, *where), []).append(message)
-        for path, messages in merged.items():
-            yield path, _either(messages)
-
-
-def _is_below(loc: KeyPath, table: KeyPath) -> bool:
-    return len(loc) > len(table) and loc[: len(table)] == table
-
-
-def _trimmed(loc: KeyPath, given: object, keep: bool) -> KeyPath:
-    """Return the part of an error's place that the user wrote: unions add the names of types to it."""
-    where: list[str | int] = []
-    for part in loc:
-        inside = (isinstance(given, Mapping) and part in given) or (
-            isinstance(given, list) and isinstance(part, int) and part < len(given)
-        )
-        if not inside:
-            return (*where, part) if keep else tuple(where)
-        where.append(part)
-        given = given[part]  # type: ignore[index]
-    return tuple(where)
-
-
-def _expected(table: type[BaseModel] | None, kind: str, where: KeyPath) -> list[str]:
-    if table is None:
-        return []
-    fields = keys_of(table)
-    if kind != "missing":
-        return list(fields)
-    name = str(where[-1])
-    info = fields[name]
-    path = words.dotted(where)
-    remedy = f"add a table [{path}]" if inner_model(info.annotation)[0] else f"add {name} = ..."
-    return [f"{remedy} ({info.description})"]
-
-
-def _either(messages: Sequence[str]) -> str:
-    distinct = list(dict.fromkeys(messages))
-    if len(distinct) == 1 or not all(", got " in message for message in distinct):
-        return "; ".join(distinct)
-    heads = [message.split(", got ")[0].removeprefix("must be ") for message in distinct]
-    return f"must be {', or '.join(heads)}, got {distinct[0].split(', got ', 1)[1]}"
 
 
 def _cross_problems(raw: Mapping[str, Any], known: Mapping[str, Step], root: Path) -> Found:
@@ -449,6 +388,4 @@ def _header_cause(study: LoadedStudy, layer: Layer, instance: Instance) -> str:
         return ""
     held = {int(year) for year in axis.values}
     gaps = [str(year) for year in range(years[0], years[1] + 1) if year not in held]
-    return (
-        f"{path}: its time axis ({min(held)}-{max(held)}) lacks {listed(gaps, 6)}: change study.years" if gaps else ""
-    )
+    return f"{path}: its time axis ({min(held)}-{max(held)}) lacks {listed(gaps, 6)}: change study.years" if gaps else ""

@@ -65,9 +65,7 @@ def explain(key: str) -> str:
         method = known_methods[word]
         takes = "a table of samples" if method.takes == "sample" else "a stack of grids"
         found.append(
-            _block(
-                f"method {word}", method.title, {"takes": takes, "version": method.version, "source": method.citation}
-            )
+            _block(f"method {word}", method.title, {"takes": takes, "version": method.version, "source": method.citation})
         )
     if word in variables():
         found.append(_variable_text(variables()[word]))

@@ -79,9 +79,7 @@ class Inputs:
         """Content key of all inputs: what the study declares of them and the hashes of the files."""
         declared = self.spec.model_dump(mode="json", exclude={"analyses", "report"})
         declared["study"].pop("title")
-        return content_key(
-            {"declared": declared, "seed": self.seed, "files": {s.file: s.sha256 for s in self.sources}}
-        )
+        return content_key({"declared": declared, "seed": self.seed, "files": {s.file: s.sha256 for s in self.sources}})
 
     @cached_property
     def region(self) -> VirtualRegion:
@@ -124,34 +122,50 @@ class Inputs:
             response.attrs["long_name"] = label.text()
         return response if {"year", "time"} & set(map(str, response.dims)) else None
 
+    @property
+    def required_stack(self) -> xr.DataArray:
+        """The response by year.
+
+        Raises
+        ------
+        DataError
+            If the response is a single grid or a table.
+        """
+        if self.stack is None:
+            raise DataError(f"the response {self.spec.response.name!r} has no years: give a stack, one grid a year")
+        return self.stack
+
     def _given_response(self) -> xr.DataArray:
         if self.spec.kind == "region":
             name = self.spec.response.name
             if name not in self.region.annual:
                 known = ", ".join(map(str, self.region.annual.data_vars))
                 raise DataError(f"the region has no annual layer {name!r}; it has: {known}")
-            return self.region.annual[name]
+            layer: xr.DataArray = self.region.annual[name]
+            return layer
         return self._read(self.spec.response.name, self._layers()[self.spec.response.name])
 
     def _computed_nep(self) -> xr.DataArray:
         """NEP = NPP - Rh, Rh from monthly temperature and precipitation."""
+        from carbondrivers.datasets.rasters import require_aligned
         from carbondrivers.nep_models.balance import annual_sum, nep_from_npp
         from carbondrivers.nep_models.soil_respiration import rh_pei_monthly
 
         layers = {name: self._nep_layer(name) for name in ("npp", "temperature_monthly", "precipitation_monthly")}
+        require_aligned(layers)
         options = self.spec.nep.rh
         warm, wet = (layers[f"{name}_monthly"].astype("float64") for name in ("temperature", "precipitation"))
         days = warm["time"].dt.days_in_month if options.days == "actual" else 30
-        rh = rh_pei_monthly(
-            warm, wet, form=options.form, days=days, rh_fraction=options.rh_fraction, b=options.b
-        )
-        nep = nep_from_npp(layers["npp"].astype("float64"), annual_sum(rh))
+        rh = rh_pei_monthly(warm, wet, form=options.form, days=days, rh_fraction=options.rh_fraction, b=options.b)
+        nep: xr.DataArray = nep_from_npp(layers["npp"].astype("float64"), annual_sum(rh))
         nep.attrs |= {"crs": layers["npp"].attrs["crs"], "long_name": "NEP"}
         return nep
 
     def _nep_layer(self, name: str) -> xr.DataArray:
         if self.spec.kind == "region":
-            return self.region.annual["npp"] if name == "npp" else self.region.monthly[name]
+            data = self.region.annual if name == "npp" else self.region.monthly
+            layer: xr.DataArray = data[name]
+            return layer
         return self._read(name, self.spec.layers[name])
 
     @cached_property
@@ -264,7 +278,7 @@ def group_mask(name: str, group: Group, frame: pd.DataFrame) -> np.ndarray:
     else:
         values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
         if np.isnan(values[column.notna().to_numpy()]).any():
-            raise DataError(f"group {name!r}: column {group.column!r} holds text: use is = \"...\" in place of bounds")
+            raise DataError(f'group {name!r}: column {group.column!r} holds text: use is = "..." in place of bounds')
         mask = _within(values, group)
     if not mask.any():
         raise DataError(f"group {name!r} is empty: no row of {group.column!r} fits its rule; change the rule or drop it")
@@ -277,7 +291,7 @@ def _within(values: np.ndarray, group: Group) -> np.ndarray:
     tests: Mapping[str, Any] = {
         "above": np.greater, "at_least": np.greater_equal, "below": np.less, "at_most": np.less_equal,
     }  # fmt: skip
-    mask = ~np.isnan(values)
+    mask: np.ndarray = ~np.isnan(values)
     for key, test in tests.items():
         bound = getattr(group, key)
         if bound is not None:

@@ -115,9 +115,7 @@ def placeholders(source: str) -> tuple[str, ...]:
     try:
         parts = list(Formatter().parse(source))
     except ValueError:
-        raise ValueError(
-            f"pattern {source!r} has a brace without its partner: write {{year}} or {{month:02d}}"
-        ) from None
+        raise ValueError(f"pattern {source!r} has a brace without its partner: write {{year}} or {{month:02d}}") from None
     found: list[str] = []
     for _, field, spec, conversion in parts:
         if field is None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
-Path = tuple[str | int, ...]
+from pydantic import BaseModel, ValidationError
+
+from carbondrivers.study.registry import StepOptions
+from carbondrivers.study.schema import inner_model, keys_of, model_at
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+Found: TypeAlias = Iterator[tuple[KeyPath, str]]
 
 # What the same thing is called in other tools: word -> names here. A name counts only where it would be accepted.
 TRADE_WORDS: dict[str, tuple[str, ...]] = {
@@ -99,24 +105,16 @@ def dotted(path: Iterable[str | int]) -> str:
     return ".".join(part for part in path if isinstance(part, str))
 
 
-def unknown_key(key: str, expected: Sequence[str]) -> str:
+def _unknown_key(key: str, expected: Sequence[str]) -> str:
     """Return the message for a key that has no meaning."""
     return f"unknown key; expected one of {listed(expected, 20)}{hint(key, expected)}"
 
 
-def message_of(error: Mapping[str, Any], expected: Sequence[str] = ()) -> str:
-    """Return our words for one of pydantic's errors.
-
-    Parameters
-    ----------
-    error
-        An item of ``ValidationError.errors()``.
-    expected
-        The keys of the table in which an unknown key stands, or the description of a key that is missing.
-    """
+def _message(error: Mapping[str, Any], expected: Sequence[str] = ()) -> str:
+    """Return our words for an error of pydantic; `expected` are the keys of its table, or what a missing key means."""
     kind, got, context = str(error["type"]), error.get("input"), error.get("ctx", {})
     if kind == "extra_forbidden":
-        return unknown_key(str(error["loc"][-1]), expected)
+        return _unknown_key(str(error["loc"][-1]), expected)
     if kind == "missing":
         return f"missing: {expected[0].rstrip('.') if expected else 'it must be given'}"
     if kind == "literal_error":
@@ -154,7 +152,75 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def key_lines(text: str) -> dict[Path, int]:
+def model_problems(model: type[BaseModel], given: object, prefix: KeyPath, options: Mapping[str, type[StepOptions]]) -> Found:
+    """Iterate over what pydantic finds wrong with a table of the study file.
+
+    Parameters
+    ----------
+    model, given
+        The table's model, and the table as read.
+    prefix
+        Key path of the table.
+    options
+        Models of the analyses, by step.
+    """
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        merged: dict[KeyPath, list[str]] = {}
+        items = error.errors(include_url=False)
+        for item in items:
+            # A list whose items are wrong is counted as too short on top of that.
+            if item["type"] == "too_short" and any(_is_below(other["loc"], item["loc"]) for other in items):
+                continue
+            where = _trimmed(item["loc"], given, keep=item["type"] == "missing")
+            table = model_at((*prefix, *where[:-1]), options)
+            message = _message(dict(item), _expected(table, item["type"], where))
+            merged.setdefault((*prefix, *where), []).append(message)
+        for path, messages in merged.items():
+            yield path, _either(messages)
+
+
+def _is_below(loc: KeyPath, table: KeyPath) -> bool:
+    return len(loc) > len(table) and loc[: len(table)] == table
+
+
+def _trimmed(loc: KeyPath, given: object, keep: bool) -> KeyPath:
+    """Return the part of an error's place that the user wrote: unions add the names of types to it."""
+    where: list[str | int] = []
+    for part in loc:
+        inside = (isinstance(given, Mapping) and part in given) or (
+            isinstance(given, list) and isinstance(part, int) and part < len(given)
+        )
+        if not inside:
+            return (*where, part) if keep else tuple(where)
+        where.append(part)
+        given = given[part]  # type: ignore[index]
+    return tuple(where)
+
+
+def _expected(table: type[BaseModel] | None, kind: str, where: KeyPath) -> list[str]:
+    if table is None:
+        return []
+    fields = keys_of(table)
+    if kind != "missing":
+        return list(fields)
+    name = str(where[-1])
+    info = fields[name]
+    path = dotted(where)
+    remedy = f"add a table [{path}]" if inner_model(info.annotation)[0] else f"add {name} = ..."
+    return [f"{remedy} ({info.description})"]
+
+
+def _either(messages: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(messages))
+    if len(distinct) == 1 or not all(", got " in message for message in distinct):
+        return "; ".join(distinct)
+    heads = [message.split(", got ")[0].removeprefix("must be ") for message in distinct]
+    return f"must be {', or '.join(heads)}, got {distinct[0].split(', got ', 1)[1]}"
+
+
+def key_lines(text: str) -> dict[KeyPath, int]:
     """Return the line of every key of a TOML text that is known to be valid.
 
     Parameters
@@ -177,9 +243,9 @@ def key_lines(text: str) -> dict[Path, int]:
     return scanner.lines
 
 
-def line_of(lines: Mapping[Path, int], path: Sequence[str | int]) -> int | None:
+def line_of(lines: Mapping[KeyPath, int], path: Sequence[str | int]) -> int | None:
     """Return the line of a key, or of the nearest table around it."""
-    words: Path = tuple(part for part in path if isinstance(part, str))
+    words: KeyPath = tuple(part for part in path if isinstance(part, str))
     for end in range(len(words), 0, -1):
         if words[:end] in lines:
             return lines[words[:end]]
@@ -190,19 +256,17 @@ class _Scanner:
     """Walks over valid TOML and remembers where keys stand; values are skipped, not read."""
 
     KEY = re.compile(r"""[ \t]*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))[ \t]*(\.?)""")
-    STRING = re.compile(
-        r'"""(?:[^\\]|\\.)*?"{3,5}(?!")' r"|'''.*?'{3,5}(?!')" r'|"(?:[^"\\]|\\.)*"' r"|'[^']*'", re.DOTALL
-    )
+    STRING = re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}(?!")' r"|'''.*?'{3,5}(?!')" r'|"(?:[^"\\]|\\.)*"' r"|'[^']*'", re.DOTALL)
     BLANK = re.compile(r"(?:[\s,]|#[^\n]*)*")
     SCALAR = re.compile(r"[^,\]}\n#]+")
 
     def __init__(self, text: str) -> None:
         self.text = text.replace("\r\n", "\n")
         self.at = 0
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {}
 
     def document(self) -> None:
-        table: Path = ()
+        table: KeyPath = ()
         while self._blank():
             if self.text[self.at] == "[":
                 double = self.text.startswith("[[", self.at)
@@ -221,7 +285,7 @@ class _Scanner:
         # Moving on by one keeps the walk finite on anything unforeseen.
         return match.end() if match else self.at + 1
 
-    def _key(self, table: Path) -> Path:
+    def _key(self, table: KeyPath) -> KeyPath:
         path, line = table, self.text.count("\n", 0, self.at) + 1
         while match := self.KEY.match(self.text, self.at):
             quoted, literal, bare, dot = match.groups()
@@ -232,12 +296,12 @@ class _Scanner:
                 break
         return path
 
-    def _pair(self, table: Path) -> None:
+    def _pair(self, table: KeyPath) -> None:
         path = self._key(table)
         self.at = self.text.find("=", self.at) + 1 or len(self.text)
         self._value(path)
 
-    def _value(self, path: Path) -> None:
+    def _value(self, path: KeyPath) -> None:
         if not self._blank():
             return
         first = self.text[self.at]

@@ -116,9 +116,9 @@ def run_steps(
         if kept is None:
             raise StudyError(f"the result of step {name!r} could not be read back from {folder / STATE}: run again")
         done[name] = kept
-    kept = dict(_in_order(study, inputs, state, done))
-    state.remember(study.path.name, study.text, seed, inputs.sources, {name: one.key for name, one in kept.items()})
-    return RunResult(study, inputs.sources, seed, kept)
+    ready = dict(_in_order(study, inputs, state, done))
+    state.remember(study.path.name, study.text, seed, inputs.sources, {name: one.key for name, one in ready.items()})
+    return RunResult(study, inputs.sources, seed, ready)
 
 
 def last_run(folder: Path) -> RunResult:
@@ -164,9 +164,7 @@ def _run(step: Step, key: str, options: StepOptions, inputs: Inputs, done: Mappi
     return Kept(step.name, key, result, tuple(said))
 
 
-def _in_order(
-    study: LoadedStudy, inputs: Inputs, state: State, done: Mapping[str, Kept]
-) -> Iterator[tuple[str, Kept]]:
+def _in_order(study: LoadedStudy, inputs: Inputs, state: State, done: Mapping[str, Kept]) -> Iterator[tuple[str, Kept]]:
     """Iterate over all steps of the study: those that ran, and what an earlier run with the same inputs kept."""
     have: dict[str, Kept] = {}
     for name, options in planned(study, inputs).items():

@@ -83,7 +83,9 @@ def scaffold(folder_or_table: Path) -> str:
 
 def _files(folder: Path) -> list[Path]:
     candidates = [*folder.glob("*"), *folder.glob("*/*")]
-    return sorted(file for file in candidates if file.is_file() and not file.name.startswith((".", "~$")))
+    made_here = {manifest.parent for manifest in [*folder.glob("manifest.json"), *folder.glob("*/manifest.json")]}
+    kept = (file for file in candidates if file.is_file() and not file.name.startswith((".", "~$")))
+    return sorted(file for file in kept if file.parent not in made_here or file.name != "tables.xlsx")
 
 
 def _table_study(path: Path) -> str:
@@ -142,9 +144,7 @@ def _is_number(column: pd.Series) -> bool:
 def _coordinates(frame: pd.DataFrame) -> tuple[str, str] | None:
     names = {str(name): re.split(r"[\W_]+", str(name).lower()) for name in frame.columns if _is_number(frame[name])}
     for x_word, y_word in ((x, y) for x in X_WORDS for y in Y_WORDS):
-        pairs = [
-            (x, y) for x, xs in names.items() for y, ys in names.items() if x_word in xs and y_word in ys and x != y
-        ]
+        pairs = [(x, y) for x, xs in names.items() for y, ys in names.items() if x_word in xs and y_word in ys and x != y]
         same = [(x, y) for x, y in pairs if x.lower().replace(x_word, "") == y.lower().replace(y_word, "")]
         if same:
             return same[0]
@@ -176,20 +176,18 @@ def _table_drivers(frame: pd.DataFrame, found: Iterable[_Guess]) -> tuple[list[_
     best: dict[str, _Guess] = {}
     others: list[_Guess] = []
 
-    def rank(guess: _Guess) -> tuple[bool, float]:
-        full = bool(guess.known) and guess.name.lower() not in (guess.canonical, *guess.known.aliases)  # type: ignore[union-attr]
+    def rank(guess: _Guess) -> float:
         # Of several class columns the coarsest one: fine classes have too few rows each.
-        size = frame[guess.name].nunique() if guess.kind == "categorical" else frame[guess.name].isna().sum()
-        return (full if guess.kind == "continuous" else False, float(size))
+        column = frame[guess.name]
+        return float(column.nunique() if guess.kind == "categorical" else column.isna().sum())
 
     for guess in found:
-        if guess.known is None or guess.canonical in BALANCE:
-            others += [] if guess.canonical in BALANCE else [guess]
-        elif guess.canonical not in best or rank(guess) < rank(best[guess.canonical]):
-            others += [best[guess.canonical]] if guess.canonical in best else []
-            best[guess.canonical] = guess
-        else:
+        if guess.known is None:
             others.append(guess)
+        elif guess.canonical not in BALANCE:
+            first, *rest = sorted((g for g in (best.get(guess.canonical), guess) if g), key=rank)
+            best[guess.canonical] = first
+            others += rest
     return (list(best.values()), others) if best else (others, [])
 
 
@@ -199,9 +197,7 @@ def _raster_study(folder: Path, files: Sequence[Path]) -> str:
         if file.suffix.lower() in NETCDF:
             found += _netcdf_guesses(file, folder)
     if not found:
-        raise DataError(
-            f"{folder}: its NetCDF files hold no grid: give a file with a variable on latitude and longitude"
-        )
+        raise DataError(f"{folder}: its NetCDF files hold no grid: give a file with a variable on latitude and longitude")
     found = _distinct_names(found)
     layers = _nep_layers(found)
     if layers:
@@ -297,8 +293,7 @@ def _common_years(response: _Guess, drivers: Sequence[_Guess]) -> tuple[int, int
 
 
 def _grid_facts(guess: _Guess) -> dict[str, Any]:
-    facts = {"source": guess.source, "variable": guess.variable}
-    return {key: value for key, value in facts.items() if value}
+    return {key: value for key, value in (("source", guess.source), ("variable", guess.variable)) if value}
 
 
 REPORT = """[report]
@@ -324,9 +319,8 @@ def _layers_text(layers: Mapping[str, _Guess]) -> str:
         return ""
     lines = ["[layers]                           # inputs of the NEP model; check the units"]
     lines += [f"{name} = {_value(_grid_facts(g) | _unit(g))}" for name, g in layers.items()]
-    return "\n".join(
-        [*lines, "", "[nep]", 'model = "npp_minus_rh"             # NEP = NPP - heterotrophic respiration', ""]
-    )
+    lines += ["", "[nep]", 'model = "npp_minus_rh"             # NEP = NPP - heterotrophic respiration', ""]
+    return "\n".join(lines)
 
 
 def _unit(guess: _Guess) -> dict[str, Any]:
@@ -368,12 +362,8 @@ def _driver_facts(guess: _Guess) -> dict[str, Any]:
 
 def _groups_text(response: _Guess) -> str:
     if response.canonical != "nep":
-        return (
-            '# [groups.NAME]                    # parts that are analysed on their own\n# column = "..."\n# above = 0\n'
-        )
-    sink = _section(
-        "groups.sink", {"column": response.name, "above": 0}, {"column": "every analysis runs once a group"}
-    )
+        return '# [groups.NAME]                    # parts that are analysed on their own\n# column = "..."\n# above = 0\n'
+    sink = _section("groups.sink", {"column": response.name, "above": 0}, {"column": "every analysis runs once a group"})
     return sink + "\n" + _section("groups.source", {"column": response.name, "at_most": 0}, {})
 
 

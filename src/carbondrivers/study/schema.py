@@ -156,9 +156,7 @@ class Response(Grid):
 
     name: Text = Field(description="name of the response, as tables and figures show it")
     column: Text | None = Field(None, description="column of the table; the one called like the response by default")
-    source: Source | None = Field(
-        None, description="file, or pattern with {year} and {month:02d}; makes it a raster study"
-    )
+    source: Source | None = Field(None, description="file, or pattern with {year} and {month:02d}; makes it a raster study")
     statistic: Literal["mean"] = Field(
         "mean", description="what is explained of a stack: the mean of each pixel over study.years"
     )
@@ -172,12 +170,8 @@ class DriverSpec(Grid):
     source: Source | None = Field(
         None, description="file, or pattern with {year} and {month:02d}; default: the layer of its name"
     )
-    category: Category = Field(
-        "other", description="groups and colours drivers; the catalogue's for a name that it knows"
-    )
-    kind: Kind = Field(
-        "continuous", description="measured (continuous) or classes (categorical); text is always classes"
-    )
+    category: Category = Field("other", description="groups and colours drivers; the catalogue's for a name that it knows")
+    kind: Kind = Field("continuous", description="measured (continuous) or classes (categorical); text is always classes")
     label: Words = Field(None, description=LABEL)
 
 
@@ -248,9 +242,7 @@ class StudySpec(Section):
         grid = self.response if name == self.response.name else self.drivers.get(name)
         if grid is None or grid.source is None:
             return self.layers.get(name)
-        return Layer(
-            source=grid.source, variable=grid.variable, unit=grid.unit, nodata=grid.nodata, mask_below=grid.mask_below
-        )
+        return Layer(source=grid.source, variable=grid.variable, unit=grid.unit, nodata=grid.nodata, mask_below=grid.mask_below)
 
 
 def with_catalogue(raw: Mapping[str, Any]) -> dict[str, Any]:

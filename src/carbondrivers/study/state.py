@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,6 @@ from uuid import uuid4
 import pandas as pd
 import xarray as xr
 
-from carbondrivers.attribution.registry import methods
 from carbondrivers.attribution.result import Result
 from carbondrivers.reports.files import output_error, write_atomic
 from carbondrivers.study.inputs import Source
@@ -60,7 +60,7 @@ class State:
         place = self.folder / f"{step}-{key}"
         try:
             return _read(place, step, key)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError):
             return None
 
     def store(self, kept: Kept) -> None:
@@ -107,9 +107,15 @@ class State:
             yield from sorted(p for p in self.folder.iterdir() if p.name.rpartition("-")[0] == step)
 
 
-def _result_class(name: str) -> type[Result]:
-    methods()
-    return next(cls for cls in Result.__subclasses__() if cls.__name__ == name)
+def _result_class(place: str) -> type[Result]:
+    """Return the class of a result, which can only be one of the attribution package."""
+    module, _, name = place.partition(":")
+    if not module.startswith("carbondrivers.attribution."):
+        raise ValueError(f"{place} is not a result of this package")
+    found = getattr(import_module(module), name)
+    if not (isinstance(found, type) and issubclass(found, Result)):
+        raise ValueError(f"{place} is not a result")
+    return found
 
 
 def _write(folder: Path, kept: Kept) -> None:
@@ -122,7 +128,12 @@ def _write(folder: Path, kept: Kept) -> None:
             value.to_netcdf(folder / f"{item.name}.nc", engine="netcdf4")
         else:
             plain[item.name] = value
-    record = {"class": type(kept.result).__name__, "step": kept.step, "warnings": list(kept.warnings), "plain": plain}
+    record = {
+        "class": f"{type(kept.result).__module__}:{type(kept.result).__name__}",
+        "step": kept.step,
+        "warnings": list(kept.warnings),
+        "plain": plain,
+    }
     (folder / "result.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
 
 

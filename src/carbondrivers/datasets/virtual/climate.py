@@ -59,9 +59,7 @@ def make_climate(rng: np.random.Generator, land: Landscape, n_years: int) -> Cli
         Number of years.
     """
     warm, wet, modes = rng.spawn(3)
-    local = np.stack(
-        [gaussian_field(child, land.shape, LOCAL_RANGE, pixel=PIXEL) for child in modes.spawn(LOCAL_MODES)]
-    )
+    local = np.stack([gaussian_field(child, land.shape, LOCAL_RANGE, pixel=PIXEL) for child in modes.spawn(LOCAL_MODES)])
     return Climate(_temperature(warm, land, n_years, local), _precipitation(wet, land, n_years, local))
 
 

@@ -56,9 +56,7 @@ def make_people(rng: np.random.Generator, land: Landscape, n_years: int) -> Peop
     years = np.arange(n_years)[:, None, None]
     edge = np.exp(0.3 * fractal_field(sprawl, land.shape, 10.0 * PIXEL, pixel=PIXEL, octaves=3))
     urban = _urban(cities, land, n_years, edge)
-    lived_in = standardise(
-        suitability + 0.6 * gaussian_field(country, land.shape, 15.0 * PIXEL, pixel=PIXEL), land.valid
-    )
+    lived_in = standardise(suitability + 0.6 * gaussian_field(country, land.shape, 15.0 * PIXEL, pixel=PIXEL), land.valid)
     rural = RURAL_DENSITY * np.exp(0.55 * lived_in) * (1.0 + RURAL_GROWTH) ** years
     population = urban + rural
     income = INCOME * (1.0 + INCOME_GROWTH) ** years * (0.8 + 0.7 * urban / (urban + 150.0))

@@ -130,6 +130,4 @@ def driver_frame(layers: Arrays, valid: BoolArray) -> pd.DataFrame:
         Boolean, (y, x); its pixels become the rows.
     """
     classes = [LEGEND[int(code)] for code in layers["land_cover"][-1][valid]]
-    return pd.DataFrame(
-        {name: classes if name == "land_cover" else over_years(layers[name], valid) for name in DRIVERS}
-    )
+    return pd.DataFrame({name: classes if name == "land_cover" else over_years(layers[name], valid) for name in DRIVERS})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from carbondrivers.attribution.accounts import AccountResult
@@ -10,16 +11,14 @@ from carbondrivers.errors import choose
 from carbondrivers.reports.figures import map_furniture as furniture
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.registry import Picture, figure_of
-from carbondrivers.reports.style import CATEGORY_COLOURS, INK, Journal, drawing, plain
+from carbondrivers.reports.style import CATEGORY_COLOURS, INK, Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
 
 TALLEST_MAP_MM = 90.0
 _SINK, _SOURCE = CATEGORY_COLOURS["vegetation"], "#8C510A"
 
 
-def account(
-    result: AccountResult, ax: Axes | None = None, *, column: str = "estimate", journal: str | Journal = "jal"
-) -> Axes:
+def account(result: AccountResult, ax: Axes | None = None, *, column: str = "estimate", journal: str | Journal = "jal") -> Axes:
     """Draw the regional value of every year; green-blue above zero, brown below.
 
     Parameters
@@ -79,10 +78,10 @@ def account_pictures(result: AccountResult, *, journal: Journal) -> list[Picture
         panels.panel_title(panel, "bc"[index], words, journal.size + 0.5, 14.0)
     panels.foot(on, left, on.height - foot, sentences, size - 0.5)
     caption = (
-        f"Mean {plain(_label(result))} of every cell (a) and its area-weighted regional mean (b)"
+        f"Mean {_label(result)} of every cell (a) and its area-weighted regional mean (b)"
         + (" and total (c)" if len(columns) > 1 else "") + " by year."
     )  # fmt: skip
-    return [Picture("account", on.figure, result.annual, caption, "double")]
+    return [Picture("account", on.figure, _numbers(result), caption, "double")]
 
 
 def _draw_years(ax: Axes, result: AccountResult, column: str, size: float) -> None:
@@ -104,9 +103,7 @@ def _foot(result: AccountResult, known: bool) -> list[str]:
     years = result.annual["year"]
     return [
         f"{years.min()}–{years.max()}, {panels.count(result.n)} cells",
-        "means are weighted by the area of the cells"
-        if known
-        else "reference system unknown: every cell weighs the same",
+        "means are weighted by the area of the cells" if known else "reference system unknown: every cell weighs the same",
         "green-blue: sink, brown: source" if _crosses(result) else "",
         "white: no value",
         "scale bar true at the centre of the map" if known else "",
@@ -124,3 +121,9 @@ def _name(result: AccountResult) -> str:
 
 def _label(result: AccountResult) -> str:
     return result.label(_name(result))
+
+
+def _numbers(result: AccountResult) -> pd.DataFrame:
+    """Return the mapped cells and the bars, told apart by panel."""
+    mapped = furniture.cells(result.grid, ("mean",)).rename(columns={"mean": "estimate"})
+    return pd.concat([mapped.assign(panel="a"), result.annual.assign(panel="b, c")], ignore_index=True)

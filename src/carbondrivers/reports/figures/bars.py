@@ -55,14 +55,10 @@ def bar_page(
     small = journal.size - (1.0 if columns > 1 else 0.5)
     gutter = 4.0
     panel = (width - 3.0 - gutter * (columns - 1)) / columns
-    names, label_width = _labels(result, rows, 0.4 * panel, small)
     foot_high = panels.foot_height(sentences, width - 4.0, small - 0.5)
     furniture = lines * 17.0 + 8.0 + foot_high
     tall = max(part.span for part in rows)
-    two_lines = any("\n" in label for part in names for label in part)
-    pitch = min(6.6 if two_lines else 4.6, (TALLEST_MM - furniture) / (lines * tall))
-    if two_lines and pitch < 5.4:
-        names, label_width = _labels(result, rows, 0.4 * panel, small, lines=1)
+    names, label_width, pitch = _fitted(result, rows, 0.4 * panel, small, (TALLEST_MM - furniture) / (lines * tall))
     height = furniture + lines * tall * pitch
     on = panels.page(width, height)
     for index, (group, part) in enumerate(zip(groups, rows, strict=True)):
@@ -80,15 +76,23 @@ def bar_page(
     return on
 
 
+def _fitted(result: Result, rows: list[Rows], widest: float, size: float, room: float) -> tuple[list[list[str]], float, float]:
+    """Labels, their width and the height of a row: two lines a label where `room` mm a row allow it."""
+    names, width = _labels(result, rows, widest, size)
+    if not any("\n" in label for part in names for label in part):
+        return names, width, min(4.6, room)
+    if room >= 5.4:
+        return names, width, min(6.6, room)
+    return *_labels(result, rows, widest, size, lines=1), min(4.6, room)
+
+
 def group_title(group: str, table: pd.DataFrame) -> str:
     """Return ``"Sink (n = 1,200)"``."""
     name = "All pixels" if group == "all" else group[:1].upper() + group[1:]
     return f"{name} (n = {panels.count(table['n'].max())})" if len(table) else name
 
 
-def _labels(
-    result: Result, rows: list[Rows], widest: float, size: float, lines: int = 2
-) -> tuple[list[list[str]], float]:
+def _labels(result: Result, rows: list[Rows], widest: float, size: float, lines: int = 2) -> tuple[list[list[str]], float]:
     names = [[panels.fit_lines(result.label(d), widest, size, lines) for d in part.table["driver"]] for part in rows]
     parts = [line for part in names for label in part for line in label.split("\n")]
     return names, max((panels.text_width(line, size) for line in parts), default=0.0)

@@ -43,9 +43,7 @@ def correlation(
     rows = panels.driver_rows(result, table.loc[table["group"] == group], "r")
     with drawing(profile):
         if ax is None:
-            ax = panels.page(profile.onehalf, 14.0 + 4.6 * rows.span).axes(
-                42.0, 3.0, profile.onehalf - 46.0, 4.6 * rows.span
-            )
+            ax = panels.page(profile.onehalf, 14.0 + 4.6 * rows.span).axes(42.0, 3.0, profile.onehalf - 46.0, 4.6 * rows.span)
         labels = [panels.fit_lines(result.label(d), 38.0, profile.size - 0.5) for d in rows.table["driver"]]
         panels.dress_rows(ax, rows, labels, profile.size - 0.5)
         _draw(ax, rows, profile.size - 0.5, _axis_label(rows.table))
@@ -66,7 +64,7 @@ def correlation_pictures(result: CorrelationResult, *, journal: Journal) -> list
             journal=journal, sentences=_foot(result),
         )  # fmt: skip
         caption = (
-            f"Correlation (r, points) of {plain(_response(result))} with each driver and its "
+            f"Correlation (r, points) of {_response(result)} with each driver and its "
             f"{_confidence(result)} confidence interval, by group and driver category. Filled points have a naive "
             "P < 0.05, which takes neighbouring pixels as independent."
         )
@@ -91,11 +89,10 @@ def _draw(ax: Axes, rows: Rows, size: float, words: str) -> None:
                 elinewidth=0.7, capsize=1.4, capthick=0.7, zorder=3,
             )  # fmt: skip
         face = colour if naive < 0.05 else "white"
-        ax.plot(
-            value, y, "o", markersize=3.6, markerfacecolor=face, markeredgecolor=colour, markeredgewidth=0.9, zorder=4
-        )
+        ax.plot(value, y, "o", markersize=3.6, markerfacecolor=face, markeredgecolor=colour, markeredgewidth=0.9, zorder=4)
     ends = _ends(r, low, high)
-    finite = ends[np.isfinite(ends)]
+    marks = np.concatenate([r, low, high])
+    finite = marks[np.isfinite(marks)]
     ax.set_xlim(min(0.0, *finite, 0.0) * 1.04 - 0.02, max(0.0, *finite, 0.0) * 1.04 + 0.02)
     panels.print_values(ax, rows.y, np.nan_to_num(ends), [panels.decimals(v) for v in r], size - 0.5)
     ax.locator_params(axis="x", nbins=5)

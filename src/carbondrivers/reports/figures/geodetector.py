@@ -16,9 +16,7 @@ from carbondrivers.reports.style import INK, Journal, drawing, plain
 from carbondrivers.reports.style import journal as journal_of
 
 
-def factors(
-    result: GeodetectorResult, ax: Axes | None = None, *, group: str = "all", journal: str | Journal = "jal"
-) -> Axes:
+def factors(result: GeodetectorResult, ax: Axes | None = None, *, group: str = "all", journal: str | Journal = "jal") -> Axes:
     """Draw the q of every driver of one group, by category.
 
     Parameters
@@ -68,7 +66,7 @@ def factor_pictures(result: GeodetectorResult, *, journal: Journal) -> list[Pict
             journal=journal, sentences=sentences, marker="s",
         )  # fmt: skip
         caption = (
-            f"Explanatory power (q) of each driver for {plain(response)}, by group and driver category. "
+            f"Explanatory power (q) of each driver for {response}, by group and driver category. "
             f"{strata_words(result).capitalize()}. Open bars: naive P of the F test is 0.05 or more; naive, because it "
             "takes neighbouring pixels as independent."
         )
@@ -106,7 +104,7 @@ def _draw(ax: Axes, rows: Rows, size: float) -> None:
     ax.axvline(0.0, color=INK, linewidth=0.6)
     ax.set_xlim(0.0, max(0.02, float(np.nanmax(q, initial=0.0)) * 1.02))
     panels.print_values(
-        ax, rows.y, np.nan_to_num(q), [panels.decimals(v, 3 if 0 < v < 0.01 else 2) for v in q], size - 0.5
+        ax, rows.y, np.nan_to_num(q), [panels.decimals(v, 3 if 0.0005 <= v < 0.0095 else 2) for v in q], size - 0.5
     )
     ax.locator_params(axis="x", nbins=5)
     ax.tick_params(axis="x", labelsize=size - 0.5)

@@ -6,10 +6,12 @@ Without a known reference system there is no graticule, arrow or bar: they would
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -143,7 +145,8 @@ def graticule(ax: Axes, crs: CRS, size: float) -> None:
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     to_degrees = Transformer.from_crs(crs, 4326, always_xy=True)
     x, y = np.linspace(left, right, 200), np.linspace(bottom, top, 200)
-    longitude = to_degrees.transform(x, np.full(200, bottom))[0]
+    # Unwrapped, so that a map across the 180th meridian keeps its labels.
+    longitude = np.unwrap(to_degrees.transform(x, np.full(200, bottom))[0], period=360)
     latitude = to_degrees.transform(np.full(200, left), y)[1]
     widest = text_width("000.00°W", size) * 1.5
     at, words = _crossings(np.asarray(longitude), x, across, widest, size, "EW")
@@ -160,20 +163,29 @@ def _crossings(
     if not np.isfinite(degrees).all() or (np.diff(degrees) <= 0).any():
         return [], []
     most = max(min(length / widest, 5.0), 1.0)
-    at: list[float] = []
-    words: list[str] = []
-    wanted = _STEPS[np.minimum(np.searchsorted(_STEPS, (degrees[-1] - degrees[0]) / most), len(_STEPS) - 1)]
+    coarse = min(int(np.searchsorted(_STEPS, (degrees[-1] - degrees[0]) / most)), len(_STEPS) - 1)
+    found = _labels(degrees, along, length, float(_STEPS[coarse]), size, hemispheres)
+    if len(found) < 2 and coarse > 0:
+        # One label cannot show how far a degree reaches; the next finer step still has room.
+        found = _labels(degrees, along, length, float(_STEPS[coarse - 1]), size, hemispheres)
+    return [place for place, _ in found], [label for _, label in found]
+
+
+def _labels(
+    degrees: np.ndarray, along: np.ndarray, length: float, wanted: float, size: float, hemispheres: str
+) -> list[tuple[float, str]]:
     digits = 0 if wanted >= 1 else 1 if wanted >= 0.1 else 2
     first, last = np.ceil(degrees[0] / wanted - 1e-9), np.floor(degrees[-1] / wanted + 1e-9)
+    found = []
     for value in np.arange(first, last + 1) * wanted:
         place = float(np.interp(value, degrees, along))
-        side = "" if abs(value) < 1e-9 else hemispheres[0] if value > 0 else hemispheres[1]
-        label = f"{abs(value):.{digits}f}°{side}"
+        east = (value + 180) % 360 - 180
+        side = "" if abs(east) < 1e-9 or abs(east) > 180 - 1e-9 else hemispheres[0] if east > 0 else hemispheres[1]
+        label = f"{abs(east):.{digits}f}°{side}"
         share = (place - along[0]) / (along[-1] - along[0])
         if min(share, 1 - share) * length > text_width(label, size) / 2 - 0.3:
-            at.append(place)
-            words.append(label)
-    return at, words
+            found.append((place, label))
+    return found
 
 
 def scale_bar(ax: Axes, crs: CRS, size: float) -> None:
@@ -232,7 +244,17 @@ def north_arrow(ax: Axes, crs: CRS, size: float) -> None:
         half = Polygon(corners, transform=ax.transAxes, facecolor=face, edgecolor=INK, linewidth=0.5, zorder=6)
         ax.add_patch(half)
     where = (centre + np.array([-3.6, 0.0])) / (across, tall)
-    ax.text(where[0], where[1], "N", transform=ax.transAxes, fontsize=size, weight="bold", ha="center", va="center", zorder=6)
+    ax.text(
+        where[0],
+        where[1],
+        "N",
+        transform=ax.transAxes,
+        fontsize=size,
+        weight="bold",
+        ha="center",
+        va="center",
+        zorder=6,
+    )
 
 
 def _north(crs: CRS, x: float, y: float, x_unit: float, y_unit: float) -> float:
@@ -280,3 +302,10 @@ def colour_bar(on: Page, left: float, top: float, width: float, drawn: Any, ends
     bar.ax.locator_params(axis="x", nbins=6)
     bar.ax.tick_params(labelsize=size, pad=1.5)
     bar.set_label(words, fontsize=size + 0.5, labelpad=1.5)
+
+
+def cells(grid: xr.Dataset, names: Sequence[str]) -> pd.DataFrame:
+    """Return the mapped numbers: x, y and the named layers of every cell that has a value."""
+    table = grid[[name for name in names if name in grid]].to_dataframe().reset_index()
+    shown = table.drop(columns=["x", "y"], errors="ignore").notna().any(axis=1)
+    return table.loc[shown].reset_index(drop=True)

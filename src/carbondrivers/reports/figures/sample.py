@@ -11,7 +11,7 @@ from carbondrivers.attribution.descriptive import SampleResult
 from carbondrivers.reports.figures import map_furniture as furniture
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.registry import Picture, figure_of
-from carbondrivers.reports.style import Journal, drawing, plain
+from carbondrivers.reports.style import Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
 
 TALLEST_MAP_MM = 110.0
@@ -64,7 +64,7 @@ def sample_pictures(result: SampleResult, *, journal: Journal) -> list[Picture]:
     label = panels.axis_label(result.label(name), result.unit(name), across - 30.0, size)
     furniture.colour_bar(on, left + 15.0, 2.0 + tall + 7.0, across - 30.0, drawn, ends, label, size - 0.5)
     panels.foot(on, left, on.height - foot, sentences, size - 0.5)
-    caption = f"{plain(result.label(name))} at the {panels.count(result.n)} {shape} of the sample."
+    caption = f"{result.label(name)} at the {panels.count(result.n)} {shape} of the sample."
     return [Picture("sample", on.figure, result.points, caption, "onehalf")]
 
 

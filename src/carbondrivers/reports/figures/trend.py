@@ -23,7 +23,6 @@ from carbondrivers.reports.style import (
     Journal,
     drawing,
     ink_on,
-    plain,
     unit_text,
 )
 from carbondrivers.reports.style import journal as journal_of
@@ -31,6 +30,7 @@ from carbondrivers.reports.style import journal as journal_of
 NO_CHANGE = "#7A7488"
 CLASS_COLOURS = (*TREND_COLOURS, NO_CHANGE)
 TALLEST_MAP_MM = 95.0
+_MAPPED = ("sen_slope", "trend_class")
 _ONE_EACH = BoundaryNorm(np.arange(len(CLASS_COLOURS) + 1) - 0.5, len(CLASS_COLOURS))
 
 
@@ -96,7 +96,8 @@ def _map_picture(result: TrendResult, journal: Journal) -> Picture:
     extent = furniture.extent_of(furniture.bounds_of(x, y, np.isfinite(codes)), crs, across, TALLEST_MAP_MM)
     tall = extent.aspect * across
     table = _class_table(result)
-    table = table.loc[(table["n"] > 0) | (table["level"] != "No change")].reset_index(drop=True)
+    # Cells without any trend are rare: the seventh class is shown where it occurs.
+    table = table.loc[(table["n"] > 0) | (table.index < len(TREND_COLOURS))].reset_index(drop=True)
     sentences = _foot(result, table, crs)
     foot = panels.foot_height(sentences, width - left - 2.0, size - 0.5)
     below = 11.0 + _legend_height(table, across, size)
@@ -114,10 +115,10 @@ def _map_picture(result: TrendResult, journal: Journal) -> Picture:
     _legend(on, left + across + gutter, 7.0 + tall + 7.0, across, table, size)
     panels.foot(on, left, on.height - foot, sentences, size - 0.5)
     caption = (
-        f"Theil–Sen slope of {plain(_response(result))} (a) and its trend class by the Mann–Kendall test (b); shares "
+        f"Theil–Sen slope of {_response(result)} (a) and its trend class by the Mann–Kendall test (b); shares "
         f"are of the {table['share_of'].iloc[0]}." if len(table) else "Trend."
     )  # fmt: skip
-    return Picture("trend_map", on.figure, table, caption, "double")
+    return Picture("trend_map", on.figure, furniture.cells(result.grid, _MAPPED), caption, "double")
 
 
 def _columns(table: pd.DataFrame, across: float, size: float) -> tuple[int, float]:
@@ -151,9 +152,7 @@ def _legend(on: Page, left: float, top: float, across: float, table: pd.DataFram
         bar.add_patch(Rectangle((start, 0), share, 1, facecolor=colour, linewidth=0))
         words = f"{share:.1f}"
         if text_width(words, size - 0.5) + 1.0 < share / 100 * across:
-            bar.text(
-                start + share / 2, 0.46, words, fontsize=size - 0.5, ha="center", va="center", color=ink_on(colour)
-            )
+            bar.text(start + share / 2, 0.46, words, fontsize=size - 0.5, ha="center", va="center", color=ink_on(colour))
         start += share
     columns, small = _columns(table, across, size)
     lines = -(-len(table) // columns)
@@ -169,11 +168,7 @@ def _foot(result: TrendResult, table: pd.DataFrame, crs: Any) -> list[str]:
     years = result.parameters.get("years")
     span = f"{years[0]:.0f}–{years[1]:.0f}" if years else ""
     adjusted = result.parameters.get("significance") != "naive"
-    p = (
-        "P adjusted over the map (Benjamini–Hochberg)"
-        if adjusted
-        else "naive P, neither adjusted for the number of cells"
-    )
+    p = "P adjusted over the map (Benjamini–Hochberg)" if adjusted else "naive P, neither adjusted for the number of cells"
     return [
         f"{span}, {panels.count(result.n)} cells" if span else f"{panels.count(result.n)} cells",
         f"extremely significant: P < 0.01, significant: P < 0.05, {p}",
@@ -191,8 +186,7 @@ def _series_picture(result: TrendResult, journal: Journal) -> Picture:
     ax = on.axes(15.0, 11.0, journal.single - 18.0, 42.0)
     _draw_series(ax, result, size)
     panels.foot(on, 2.0, on.height - foot, sentences, size - 1.0)
-    words = "; ".join(_slope_words(result))
-    caption = f"Area-weighted mean of {plain(_response(result))} by year, with its Theil–Sen line ({words})."
+    caption = f"Area-weighted mean of {_response(result)} by year, with its Theil–Sen line."
     return Picture("trend_series", on.figure, result.series, caption, "single")
 
 

@@ -71,7 +71,7 @@ def triangle_page(result: GeodetectorResult, group: str, journal: Journal) -> Pa
     drivers = _sorted_drivers(result, group)
     k, width = len(drivers), journal.width(page_width(len(drivers)))
     size = journal.size if k <= ROOMY else journal.size - 1.0
-    labels = [fit_lines(result.label(d), (0.22 if k <= ROOMY else 0.15) * width, size) for d in drivers]
+    labels = [fit_lines(result.label(d), (0.22 if k <= ROOMY else 0.19 if k <= 18 else 0.15) * width, size) for d in drivers]
     left = max(text_width(label, size) for label in labels) + 5.5
     # Labels slanted by 40 degrees stand out to the upper right; the last ones beyond the last column.
     reach = [0.8 * text_width(label, size) + 2.0 for label in labels]
@@ -151,9 +151,7 @@ def _draw(
         _frame(ax, *sorted((place[best["driver"]], place[best["driver_2"]])), linestyle=(0, (2.4, 1.2)), linewidth=1.2)
 
 
-def _cell(
-    ax: Axes, column: int, row: int, q: float, scale: Normalize, size: float, cell: float, weight: str = "normal"
-) -> Any:
+def _cell(ax: Axes, column: int, row: int, q: float, scale: Normalize, size: float, cell: float, weight: str = "normal") -> Any:
     face = COLOURS(scale(q)) if np.isfinite(q) else "#EFEFEF"
     ax.add_patch(Rectangle((column, row), 1, 1, facecolor=face, edgecolor="white", linewidth=1.0, clip_on=False))
     words = _number(q, cell, size)
@@ -171,9 +169,7 @@ def _cell(
 
 
 def _frame(ax: Axes, column: int, row: int, **style: Any) -> None:
-    box = Rectangle(
-        (column + 0.03, row + 0.03), 0.94, 0.94, fill=False, edgecolor=INK, clip_on=False, zorder=5, **style
-    )
+    box = Rectangle((column + 0.03, row + 0.03), 0.94, 0.94, fill=False, edgecolor=INK, clip_on=False, zorder=5, **style)
     ax.add_patch(box)
 
 

@@ -20,7 +20,7 @@ def correlation_tables(result: CorrelationResult) -> list[Table]:
             "correlation",
             f"Pearson correlation with {result.label(str(frame['response'].iloc[0]))}",
             frame.drop(columns=["strength", "order"]),
-            result.notes,
+            (),
             NAIVE | {"ci_low": f"{level}, low", "ci_high": f"{level}, high", "statistic": "t"},
             ("group", "driver", "r", "ci_low", "ci_high", "statistic", "df", "p", "p_adjusted", "note"),
         )

@@ -21,7 +21,5 @@ def sample_tables(result: SampleResult) -> list[Table]:
     )  # fmt: skip
     if result.dropped.empty:
         return [variables, described]
-    dropped = Table(
-        "dropped", "Rows without a value", result.dropped, (), {"driver": "Variable", "n": "Rows", "note": "Note"}
-    )
+    dropped = Table("dropped", "Rows without a value", result.dropped, (), {"driver": "Variable", "n": "Rows", "note": "Note"})
     return [variables, described, dropped]

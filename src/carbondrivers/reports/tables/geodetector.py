@@ -17,7 +17,7 @@ def geodetector_tables(result: GeodetectorResult) -> list[Table]:
         "geodetector_factors",
         f"Factor detector: share of {response} explained by each driver (q)",
         _by_q(result.factors),
-        result.notes,
+        (),
         NAIVE | {"statistic": "F", "df": "df1", "df_2": "df2", "method": "Strata"},
         ("group", "driver", "q", "epsilon2", "statistic", "df", "df_2", "p", "p_adjusted", "method", "note"),
     )

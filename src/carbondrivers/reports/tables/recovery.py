@@ -10,7 +10,7 @@ from carbondrivers.reports.registry import Table, table_of
 def recovery_tables(result: RecoveryResult) -> list[Table]:
     """Return planted effects beside r and q, and the planted pairs."""
     found = Table(
-        "recovery", "Planted effects (standardised) and what was found", result.recovery, result.notes,
+        "recovery", "Planted effects (standardised) and what was found", result.recovery, (),
         {"direct": "Planted direct", "indirect": "Planted indirect", "total": "Planted total", "rank": "Planted rank",
          "p": "Naive P of r", "planted": "Planted as", "note": "Remark"},
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carbondrivers.attribution.trend import TrendResult
 from carbondrivers.reports.registry import Table, table_of
+from carbondrivers.reports.words import unit_words
 
 
 @table_of(TrendResult)
@@ -11,23 +12,23 @@ def trend_tables(result: TrendResult) -> list[Table]:
     """Return class shares by naive and by adjusted P, the regional trend and series."""
     name = str(result.variables["name"].iloc[0])
     label, unit = result.label(name), result.unit(name)
-    per_year = f"{unit} a-1".strip()
+    per_year = unit_words(f"{unit} a-1".strip())
     shares = "; ".join(f"{m}: {p['share'].sum():.1%}" for m, p in result.classes.groupby("method", sort=False))
     return [
         Table(
             "trend_classes", f"Trend classes of {label}", result.classes,
             (f"Shares are of the {result.classes['share_of'].iloc[0]}; they add to 100 % ({shares}).",),
-            {"level": "Class", "n": "Cells", "area_km2": "Area (km2)", "method": "Test"},
+            {"level": "Class", "n": "Cells", "area_km2": "Area (km²)", "method": "Test"},
             ("method", "level", "n", "area_km2", "share", "share_of"),
         ),
         Table(
-            "trend_regional", f"Trend of the area-weighted mean {label} ({per_year})", result.regional, result.notes[:1],
+            "trend_regional", f"Trend of the area-weighted mean {label} ({per_year})", result.regional, (),
             {"estimate": "Slope", "std_error": "Standard error", "ci_low": "95 % CI, low", "ci_high": "95 % CI, high",
              "statistic": "t or Z", "n": "Years", "p": "P"},
             ("method", "estimate", "std_error", "ci_low", "ci_high", "statistic", "p", "n", "note"),
         ),
         Table(
-            "trend_series", f"Area-weighted mean {label} by year ({unit or 'unit of the data'})", result.series, (),
+            "trend_series", f"Area-weighted mean {label} by year ({unit_words(unit) or 'unit of the data'})", result.series, (),
             {"estimate": f"Mean {label}", "n": "Cells"},
         ),
     ]  # fmt: skip

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from carbondrivers.attribution.correlation import CorrelationResult
+from carbondrivers.datasets.sample import ALL
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.words import number, p_text
 
@@ -10,14 +13,14 @@ from carbondrivers.reports.words import number, p_text
 @text_of(CorrelationResult)
 def correlation_text(result: CorrelationResult) -> Text:
     """Return the strongest correlation of each group."""
-    findings = []
+    findings: dict[str, str] = {}
     for group, part in result.correlations.dropna(subset="r").groupby("group", sort=False):
-        top = part.loc[part["r"].abs().idxmax()]
+        top = part.iloc[int(part["r"].abs().argmax())]
         driver, response = result.label(str(top["driver"])), result.label(str(top["response"]))
         p = p_text(float(top["p"]))
         naive = f", naive P {p if p.startswith('<') else '= ' + p}" if p else ""
-        findings.append(
-            f"Correlation, {_where(str(group))}: {driver} is the most strongly correlated with {response} "
+        findings[str(group)] = (
+            f"Correlation, {where(str(group))}: {driver} is the most strongly correlated with {response} "
             f"(r = {number(float(top['r']), 3)}, n = {int(top['n']):,}{naive})."
         )
     level = f"{100 * result.parameters['confidence']:g}"
@@ -27,8 +30,14 @@ def correlation_text(result: CorrelationResult) -> Text:
         "adjusted over the drivers of a group (Benjamini and Hochberg 1995). They take pixels as independent and are "
         "called naive for that."
     )
-    return Text(tuple(findings), methods)
+    return by_group(findings, methods)
 
 
-def _where(group: str) -> str:
+def by_group(sentences: Mapping[str, str], methods: str) -> Text:
+    """Return sentences about the whole sample as findings, those about groups as details."""
+    whole = tuple(s for group, s in sentences.items() if group == ALL)
+    return Text(whole, methods, tuple(s for group, s in sentences.items() if group != ALL))
+
+
+def where(group: str) -> str:
     return "whole sample" if group == "all" else f"group {group}"

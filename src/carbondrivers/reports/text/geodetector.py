@@ -6,14 +6,16 @@ import pandas as pd
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
 from carbondrivers.reports.registry import Text, text_of
+from carbondrivers.reports.text.correlation import by_group, where
 from carbondrivers.reports.words import number
 
 
 @text_of(GeodetectorResult)
 def geodetector_text(result: GeodetectorResult) -> Text:
     """Return the driver with the largest q and the strongest pair of each group."""
-    findings = [_factor(result, str(g), part) for g, part in _groups(result.factors)]
-    findings += [_pair(result, str(g), part) for g, part in _groups(result.interactions)]
+    findings = {g: _factor(result, g, part) for g, part in _groups(result.factors)}
+    for g, part in _groups(result.interactions):
+        findings[g] += " " + _pair(result, g, part)
     cut, classes = result.parameters["method"], result.parameters["classes"]
     methods = (
         "The geodetector's q = 1 - SSW/SST is the share of the response's sum of squares that lies between strata (Wang et "
@@ -23,32 +25,28 @@ def geodetector_text(result: GeodetectorResult) -> Text:
         "crossed strata is given with its classic type and with the F test of the part that an additive fit of both "
         "drivers leaves; without such a part at P < 0.05 a pair is called not distinguishable from additive."
     )
-    return Text(tuple(findings), methods)
+    return by_group(findings, methods)
 
 
 def _groups(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(g), part) for g, part in table.dropna(subset="q").groupby("group", sort=False)]
 
 
-def _where(group: str) -> str:
-    return "whole sample" if group == "all" else f"group {group}"
-
-
 def _factor(result: GeodetectorResult, group: str, part: pd.DataFrame) -> str:
-    top = part.loc[part["q"].idxmax()]
+    top = part.iloc[int(part["q"].argmax())]
     return (
-        f"Geodetector, {_where(group)}: {result.label(str(top['driver']))} explains the largest share of "
+        f"Geodetector, {where(group)}: {result.label(str(top['driver']))} explains the largest share of "
         f"{result.label(str(top['response']))} (q = {number(float(top['q']), 3)}, epsilon2 = "
         f"{number(float(top['epsilon2']), 3)}, n = {int(top['n']):,})."
     )
 
 
 def _pair(result: GeodetectorResult, group: str, part: pd.DataFrame) -> str:
-    top = part.loc[part["q"].idxmax()]
+    top = part.iloc[int(part["q"].argmax())]
     one, two = result.label(str(top["driver"])), result.label(str(top["driver_2"]))
     counts = part["interaction"].value_counts()
     unclear = int(counts.get("not distinguishable", 0))
     return (
-        f"Interaction, {_where(group)}: {one} and {two} together explain most (q = {number(float(top['q']), 3)}; "
-        f"{top['interaction']}). {unclear} of {len(part)} pairs are not distinguishable from an additive effect."
+        f"Of the pairs, {one} and {two} explain most (q = {number(float(top['q']), 3)}; "
+        f"{top['interaction']}). {unclear} of {len(part)} pairs are not distinguishable from an additive effect (naive P)."
     )

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from carbondrivers.attribution.trend import TrendResult
 from carbondrivers.reports.registry import Text, text_of
-from carbondrivers.reports.words import number, p_text
+from carbondrivers.reports.words import number, p_text, quantity
+
+NAMES = {"ols": "least squares, t-test", "theil_sen": "Theil-Sen, Mann-Kendall test"}
 
 
 @text_of(TrendResult)
 def trend_text(result: TrendResult) -> Text:
     """Return the regional slope and the shares of rising and falling area, naive and adjusted."""
     name = str(result.variables["name"].iloc[0])
-    label, unit = result.label(name), f"{result.unit(name)} a-1".strip()
+    label, per_year = result.label(name), f"{result.unit(name)} a-1".strip()
     first, last = (int(y) for y in result.parameters["years"])
     findings = []
-    for row in result.regional.itertuples():
-        if row.method == "theil_sen":
-            p = p_text(float(row.p))
-            findings.append(
-                f"Trend: the regional mean {label} changed by {number(row.estimate, 3)} {unit} from {first} to {last} "
-                f"(Theil-Sen, 95 % CI {number(row.ci_low, 3)} to {number(row.ci_high, 3)}; Mann-Kendall P "
-                f"{p if p.startswith('<') else '= ' + p}, {row.n} years)."
-            )
+    for row in result.regional.to_dict("records"):
+        slope, low, high = (float(row[key]) for key in ("estimate", "ci_low", "ci_high"))
+        p = p_text(float(row["p"]))
+        findings.append(
+            f"Trend: the regional mean {label} changed by {quantity(slope, per_year, 3)} from {first} to {last} "
+            f"({NAMES[str(row['method'])]}; 95 % CI {number(low, 3)} to {number(high, 3)}, "
+            f"P {p if p.startswith('<') else '= ' + p}, {row['n']} years)."
+        )
     for method, part in result.classes.groupby("method", sort=False):
         share = part.set_index("level")["share"]
         up = share["Extremely significant increase"] + share["Significant increase"]

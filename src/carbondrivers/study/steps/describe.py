@@ -18,6 +18,4 @@ def _run(inputs: Inputs, options: DescribeOptions, results: Mapping[str, Result]
     return describe(inputs.sample)
 
 
-register_step(
-    Step("describe", "The sample", DescribeOptions, "sample", (), ("describe",), _run, automatic=True, order=10)
-)
+register_step(Step("describe", "The sample", DescribeOptions, "sample", (), ("describe",), _run, automatic=True, order=10))

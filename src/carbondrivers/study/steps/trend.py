@@ -29,9 +29,7 @@ class TrendOptions(StepOptions):
 
 
 def _run(inputs: Inputs, options: TrendOptions, results: Mapping[str, Result]) -> TrendResult:
-    return trend(
-        inputs.stack, method=options.method, min_valid=options.min_valid, significance=options.significance
-    )
+    return trend(inputs.required_stack, method=options.method, min_valid=options.min_valid, significance=options.significance)
 
 
 register_step(Step("trend", "Trend", TrendOptions, "stack", (), ("trend",), _run, order=30))

@@ -1,0 +1,222 @@
+"""The contract of every registered method, against hostile data. A new method joins by being registered."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import dask
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from carbondrivers.attribution.registry import Method, methods
+from carbondrivers.attribution.result import GRAMMAR, Result
+from carbondrivers.datasets import Driver, PixelSample
+from carbondrivers.errors import CarbonDriversError, DataError
+from carbondrivers.reports import journal, pictures, tables, texts
+from carbondrivers.study.state import Kept, State
+
+SAMPLE_METHODS = [m for m in methods().values() if m.takes == "sample"]
+STACK_METHODS = [m for m in methods().values() if m.takes == "stack"]
+each_sample_method = pytest.mark.parametrize("method", SAMPLE_METHODS, ids=lambda m: m.name)
+each_stack_method = pytest.mark.parametrize("method", STACK_METHODS, ids=lambda m: m.name)
+each_method = pytest.mark.parametrize("method", [*SAMPLE_METHODS, *STACK_METHODS], ids=lambda m: m.name)
+DRIVERS = (
+    Driver("dem", "topography", "m"), Driver("rain", "climate", "mm a-1"), Driver("soil", "soil", kind="categorical"),
+)  # fmt: skip
+UNITLESS = ["group", "driver", "driver_2", "r", "q", "epsilon2", "p", "p_adjusted", "log10_p", "statistic", "df", "n"]
+
+
+def _frame(n: int = 90) -> pd.DataFrame:
+    rng = np.random.default_rng(42)
+    frame = pd.DataFrame(
+        {
+            "x": rng.permutation(n) * 1000.0, "y": rng.permutation(n) * 1000.0, "rain": rng.gamma(3, 90, n),
+            "dem": rng.normal(700, 90, n), "soil": rng.integers(1, 4, n),
+        }
+    )  # fmt: skip
+    frame.loc[0, "soil"] = 9
+    frame["nep"] = 0.3 * frame["rain"] + 4 * frame["soil"] + rng.normal(0, 15, n)
+    return frame
+
+
+def _sample(frame: pd.DataFrame, drivers: tuple[Driver, ...] = DRIVERS) -> PixelSample:
+    return PixelSample.from_frame(
+        frame, response="nep", drivers=drivers, coordinates=("x", "y"), crs="EPSG:32650",
+        groups={"wet": (frame["rain"] > 250).to_numpy(), "flat": (frame["dem"] < 700).to_numpy()},
+    )  # fmt: skip
+
+
+def _stack(values: np.ndarray | None = None) -> xr.DataArray:
+    if values is None:
+        rng = np.random.default_rng(43)
+        values = rng.normal(50, 20, (14, 4, 5)) + np.arange(14)[:, None, None]
+        values[2, 0, 0] = values[:, 3, 4] = np.nan
+    coords = {"year": np.arange(2001, 2001 + len(values)), "y": [3e3, 2e3, 1e3, 0.0], "x": np.arange(5) * 1e3}
+    attrs = {"crs": "EPSG:32650", "units": "g C m-2 a-1", "long_name": "NEP"}
+    return xr.DataArray(values, dims=("year", "y", "x"), coords=coords, name="nep", attrs=attrs)
+
+
+def _call(method: Method) -> Result:
+    return method.door(_sample(_frame()) if method.takes == "sample" else _stack())
+
+
+def _assert_same(one: Result, two: Result, columns: list[str] | None = None, rtol: float = 1e-9) -> None:
+    assert one.tables.keys() == two.tables.keys()
+    for name, table in one.tables.items():
+        other = two.tables[name]
+        kept = [c for c in table.columns if columns is None or c in columns]
+        pd.testing.assert_frame_equal(table[kept], other[kept], rtol=rtol, atol=1e-12)
+    for name, grid in one.maps.items():
+        xr.testing.assert_allclose(grid, two.maps[name], rtol=rtol)
+
+
+@each_method
+def test_same_call_same_answer_and_it_pickles(method: Method) -> None:
+    one, two = _call(method), _call(method)
+    _assert_same(one, two, rtol=0)
+    _assert_same(one, pickle.loads(pickle.dumps(one)), rtol=0)
+    assert one.method == method.name
+    assert one.provenance.startswith("carbondrivers ") and one.n > 0
+
+
+@each_method
+def test_columns_are_in_the_grammar_and_no_p_stands_alone(method: Method) -> None:
+    for name, table in _call(method).tables.items():
+        assert set(table.columns) <= GRAMMAR, f"{name}: {set(table.columns) - GRAMMAR}"
+        if {"p", "statistic"} <= set(table.columns):
+            assert table["p"][~np.isfinite(table["statistic"].astype(float))].isna().all()
+        if "p" in table:
+            assert table["p"].dropna().between(0, 1).all()
+
+
+@each_method
+def test_result_is_kept_and_read_back_whole(method: Method, tmp_path: Path) -> None:
+    result = _call(method)
+    state = State(tmp_path / ".state")
+    state.store(Kept("step", "abc", result, ("a warning",)))
+    kept = state.load("step", "abc")
+    assert kept is not None and kept.warnings == ("a warning",)
+    _assert_same(result, kept.result, rtol=0)
+    assert (kept.result.notes, dict(kept.result.parameters), kept.result.n) == (
+        result.notes, dict(result.parameters), result.n,
+    )  # fmt: skip
+    assert state.load("step", "other") is None
+
+
+@each_method
+def test_report_has_words_tables_and_figures_for_it(method: Method) -> None:
+    result = _call(method)
+    assert [t.name for t in tables(result)]
+    assert all(text.methods.endswith(".") for text in texts(result)) and texts(result)
+    names = [p.name for p in pictures(result, journal("jal"))]
+    assert names and len(set(names)) == len(names)
+
+
+@each_sample_method
+def test_order_of_rows_columns_and_index_does_not_matter(method: Method) -> None:
+    frame = _frame()
+    one = method.door(_sample(frame))
+    columns = frame[["nep", "soil", "dem", "y", "rain", "x"]].assign(unused="text")
+    columns.index = pd.Index([7, 7, *range(100, 188)])
+    _assert_same(one, method.door(_sample(columns, DRIVERS[::-1])))
+    shuffled = frame.sample(frac=1, random_state=3)
+    summary = [c for c in GRAMMAR if c not in ("x", "y", "estimate")]
+    two = method.door(_sample(shuffled))
+    for name in (n for n in one.tables if n != "points"):
+        kept = [c for c in one.tables[name].columns if c in summary]
+        pd.testing.assert_frame_equal(one.tables[name][kept], two.tables[name][kept], rtol=1e-9, atol=1e-12)
+
+
+@each_sample_method
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e3, 1e8])
+def test_units_of_the_drivers_do_not_matter(method: Method, scale: float) -> None:
+    frame = _frame()
+    scaled = frame.assign(rain=frame["rain"] * scale, dem=frame["dem"] * scale)
+    one, two = method.door(_sample(frame)), None
+    two = method.door(
+        PixelSample.from_frame(
+            scaled, response="nep", drivers=DRIVERS, coordinates=("x", "y"), crs="EPSG:32650",
+            groups={"wet": (frame["rain"] > 250).to_numpy(), "flat": (frame["dem"] < 700).to_numpy()},
+        )
+    )  # fmt: skip
+    _assert_same(one, two, [c for c in UNITLESS if method.name != "describe" or c in ("group", "driver", "n")])
+
+
+@each_sample_method
+def test_input_is_not_changed_and_may_be_read_only(method: Method) -> None:
+    frame = _frame()
+    frame.loc[5, "rain"] = np.nan
+    before = frame.copy(deep=True)
+    sample = _sample(frame)
+    inside = sample.frame.copy(deep=True)
+    for column in sample.frame.columns:
+        values = sample.frame[column].to_numpy()
+        values.flags.writeable = False
+    method.door(sample)
+    pd.testing.assert_frame_equal(frame, before)
+    pd.testing.assert_frame_equal(sample.frame, inside)
+    assert sample.n == len(frame) - 1
+    assert sample.dropped["n"].max() == 1
+
+
+@each_sample_method
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.assign(rain=5.0), "'rain' is constant"),
+        (lambda f: f.assign(rain=np.nan), "'rain' has no value at all"),
+        (lambda f: f.assign(rain=f["rain"].where(f.index != 3, np.inf)), "infinite values, first in row 4"),
+        (lambda f: f.assign(rain=f["rain"].astype(object).where(f.index != 3, "n/a")), "holds text where numbers"),
+        (lambda f: f.assign(rain=f["rain"].where(f.index != 3, -9999.0)), "nodata value was left in"),
+        (lambda f: f.head(0), "has no value at all"),
+        (lambda f: f.head(1), "constant"),
+        (lambda f: f.iloc[:2].assign(soil=[1, 2]), "only 2 complete rows for 3 drivers, at least 6"),
+        (lambda f: pd.concat([f, f["rain"]], axis=1), "column 'rain' occurs 2 times"),
+        (lambda f: f.rename(columns={"rain": "rainfall"}), "Did you mean 'rainfall'"),
+    ],
+)
+def test_hostile_tables_never_reach_a_method(method: Method, change: Callable, message: str) -> None:
+    frame = change(_frame())
+    with pytest.raises(DataError, match=message):
+        method.door(PixelSample.from_frame(frame, response="nep", drivers=DRIVERS))
+
+
+@each_stack_method
+def test_order_chunks_and_jobs_do_not_matter(method: Method) -> None:
+    one = method.door(_stack())
+    _assert_same(one, method.door(_stack().isel(year=np.random.default_rng(1).permutation(14))))
+    for workers in (1, 2):
+        with dask.config.set(scheduler="threads", num_workers=workers):
+            _assert_same(one, method.door(_stack().chunk({"year": 4, "y": 2, "x": 3})))
+
+
+@each_stack_method
+def test_stack_is_not_changed_and_may_be_read_only(method: Method) -> None:
+    values = _stack().to_numpy().copy()
+    values.flags.writeable = False
+    stack = _stack(values)
+    before = stack.copy(deep=True)
+    method.door(stack)
+    xr.testing.assert_identical(stack, before)
+
+
+@each_stack_method
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.where(s.year != 2003, np.inf),
+        lambda s: s * np.nan,
+        lambda s: s.isel(year=[]),
+        lambda s: s.isel(year=0, drop=True),
+        lambda s: s.astype(str),
+    ],
+    ids=["infinite", "all NaN", "no year", "no time", "text"],
+)
+def test_hostile_stacks_get_a_clear_error(method: Method, change: Callable) -> None:
+    with pytest.raises(CarbonDriversError) as caught:
+        method.door(change(_stack()).assign_attrs(_stack().attrs).rename("nep"))
+    assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) > 30

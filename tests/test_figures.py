@@ -1,0 +1,297 @@
+"""Every figure reads at every size, repeats byte for byte, and leaves matplotlib as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import warnings
+from collections.abc import Callable
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from carbondrivers.attribution.accounts import account
+from carbondrivers.attribution.correlation import CorrelationResult, pearson
+from carbondrivers.attribution.descriptive import describe
+from carbondrivers.attribution.geodetector import TYPES, GeodetectorResult, detect
+from carbondrivers.attribution.recovery import RecoveryResult, recovery
+from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.trend import TrendResult, trend
+from carbondrivers.catalogue import CATEGORIES
+from carbondrivers.datasets.sample import Driver, PixelSample
+from carbondrivers.errors import OptionError
+from carbondrivers.reports.figures import map_furniture, panels
+from carbondrivers.reports.figures.correlation import correlation as draw_correlation
+from carbondrivers.reports.figures.geodetector import factors
+from carbondrivers.reports.figures.trend import whole_shares
+from carbondrivers.reports.figures.triangle import interaction
+from carbondrivers.reports.lint import lint
+from carbondrivers.reports.registry import Picture, pictures
+from carbondrivers.reports.save import figure_bytes
+from carbondrivers.reports.style import journal
+
+LONG = "of the long growing season in $year_{x}$ (integrated over the whole depth)"
+
+
+def make_sample(drivers: int = 8, groups: int = 2, *, long: bool = False, crs: str | None = "EPSG:32650") -> PixelSample:
+    rng = np.random.default_rng(7)
+    values = rng.normal(size=(240, drivers))
+    listed = [
+        Driver(f"v{i}", CATEGORIES[i % len(CATEGORIES)], "mm a-1", f"Variable {i} {LONG if long else ''}".strip())
+        for i in range(drivers)
+    ]
+    frame = pd.DataFrame(values, columns=[d.name for d in listed])
+    frame["nep"] = 40 * (values @ np.linspace(1, 0, drivers) + rng.normal(size=240))
+    frame["x"], frame["y"] = rng.uniform(4e5, 6e5, 240), rng.uniform(4.6e6, 4.8e6, 240)
+    response = Driver("nep", "vegetation", "g C m-2 a-1", f"NEP {LONG}" if long else "NEP")
+    masks = {f"class {i} {LONG if long else ''}".strip(): rng.random(240) < 0.5 for i in range(groups - 1)}
+    return PixelSample.from_frame(
+        frame, response=response, drivers=listed, coordinates=("x", "y"), crs=crs, groups=masks or None
+    )
+
+
+def make_stack(crs: str = "EPSG:32650", rows: int = 20, columns: int = 30, long: bool = False) -> xr.DataArray:
+    rng = np.random.default_rng(3)
+    geographic = crs == "EPSG:4326"
+    x = 100 + 0.5 * np.arange(columns) if geographic else 4e5 + 5e3 * np.arange(columns)
+    y = (30 + 0.5 * np.arange(rows) if geographic else 4.6e6 + 5e3 * np.arange(rows))[::-1]
+    slope = np.linspace(-4, 4, columns) * np.ones((rows, 1))
+    values = 30 + slope * np.arange(12)[:, None, None] + rng.normal(scale=8, size=(12, rows, columns))
+    values[:, :3, :5] = np.nan
+    attrs = {"crs": crs, "units": "g C m-2 a-1", "long_name": f"NEP {LONG}" if long else "NEP"}
+    coords = {"year": np.arange(2001, 2013), "y": y, "x": x}
+    return xr.DataArray(values, dims=("year", "y", "x"), coords=coords, name="nep", attrs=attrs)
+
+
+def make_recovery(drivers: int = 8, *, long: bool = False) -> RecoveryResult:
+    sample = make_sample(drivers, 1, long=long)
+    names = [d.name for d in sample.drivers]
+    total = np.linspace(0.8, -0.4, drivers)
+    null = np.arange(drivers) >= drivers - 1
+    effects = pd.DataFrame({"driver": names, "direct": total, "indirect": 0.0, "total": np.where(null, 0.0, total)})
+    effects = effects.assign(rank=np.arange(1, drivers + 1), null=null)
+    return recovery(effects, [(names[0], names[1])], pearson(sample), detect(sample))
+
+
+def with_gaps(result: CorrelationResult) -> CorrelationResult:
+    table = result.correlations.copy()
+    table.loc[0, ["r", "p", "ci_low", "ci_high"]] = np.nan
+    table.loc[1, ["ci_low", "ci_high"]] = np.nan
+    return dataclasses.replace(result, correlations=table)
+
+
+def with_every_type(result: GeodetectorResult) -> GeodetectorResult:
+    pairs = result.interactions.copy()
+    pairs["interaction"] = [TYPES[i % len(TYPES)] for i in range(len(pairs))]
+    pairs.loc[0, "q"], pairs.loc[0, "interaction"] = np.nan, ""
+    singles = result.factors.copy()
+    singles.loc[0, ["q", "p"]] = np.nan
+    return dataclasses.replace(result, interactions=pairs, factors=singles)
+
+
+CASES: dict[str, Callable[[], Result]] = {
+    "correlation": lambda: pearson(make_sample(8, 3)),
+    "correlation, 2 drivers": lambda: pearson(make_sample(2, 1)),
+    "correlation, 25 long names, 6 groups": lambda: pearson(make_sample(25, 6, long=True)),
+    "correlation, 8 groups": lambda: pearson(make_sample(5, 8)),
+    "correlation, gaps": lambda: with_gaps(pearson(make_sample(6, 2))),
+    "geodetector": lambda: detect(make_sample(10, 2)),
+    "geodetector, 2 drivers": lambda: detect(make_sample(2, 1)),
+    "geodetector, 1 driver": lambda: detect(make_sample(1, 1)),
+    "geodetector, 25 long names": lambda: detect(make_sample(25, 1, long=True)),
+    "geodetector, every type and gaps": lambda: with_every_type(detect(make_sample(8, 1))),
+    "trend": lambda: trend(make_stack()),
+    "trend, degrees": lambda: trend(make_stack("EPSG:4326")),
+    "trend, tall, long name": lambda: trend(make_stack(rows=40, columns=8, long=True)),
+    "account": lambda: account(make_stack()),
+    "account, degrees, long name": lambda: account(make_stack("EPSG:4326", long=True)),
+    "account, no reference system": lambda: account(make_stack("")),
+    "account, all positive": lambda: account(make_stack() + 500.0),
+    "recovery": make_recovery,
+    "recovery, 25 long names": lambda: make_recovery(25, long=True),
+    "sample": lambda: describe(make_sample()),
+    "sample, no reference system": lambda: describe(make_sample(crs=None, long=True)),
+}
+
+
+@pytest.mark.parametrize("profile", ["jal", "jgs"])
+@pytest.mark.parametrize("case", CASES)
+def test_every_figure_reads(case: str, profile: str) -> None:
+    found = pictures(CASES[case](), journal(profile))
+    assert found
+    assert len({p.name for p in found}) == len(found)
+    for picture in found:
+        assert lint(picture.figure, journal(profile).width(picture.width)) == [], picture.name
+        assert picture.figure.get_figheight() * 25.4 < 245
+        assert picture.caption.endswith(".")
+        assert not picture.numbers.empty or "1 driver" in case
+
+
+@pytest.mark.parametrize("case", ["correlation", "geodetector", "trend", "account", "recovery", "sample"])
+def test_bytes_repeat_and_nothing_global_changes(case: str) -> None:
+    result, profile = CASES[case](), journal("jal")
+    before = dict(matplotlib.rcParams)
+    state = str(np.random.get_state())  # noqa: NPY002
+    one, two = (pictures(result, profile) for _ in range(2))
+    for first, second in zip(one, two, strict=True):
+        for kind in ("png", "pdf", "svg"):
+            assert figure_bytes(first.figure, kind, profile) == figure_bytes(second.figure, kind, profile)
+    assert dict(matplotlib.rcParams) == before
+    assert str(np.random.get_state()) == state  # noqa: NPY002
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert pyplot is None or not pyplot.get_fignums()
+
+
+def texts(picture: Picture) -> list[str]:
+    return [t.get_text() for t in picture.figure.findobj(matplotlib.text.Text) if t.get_visible()]
+
+
+def named(found: list[Picture], name: str) -> Picture:
+    return next(p for p in found if p.name == name)
+
+
+def test_correlation_prints_what_the_table_holds() -> None:
+    result = with_gaps(pearson(make_sample(6, 2)))
+    picture = pictures(result, journal("jal"))[0]
+    shown = texts(picture)
+    assert "n/a" in shown
+    for r in result.correlations["r"].dropna():
+        assert panels.decimals(r) in shown
+    assert panels.SIGNIFICANCE_KEY in shown
+    pd.testing.assert_frame_equal(picture.numbers, result.correlations)
+
+
+def test_whiskers_stay_inside_the_axes() -> None:
+    result = pearson(make_sample(6, 2))
+    for ax, (_, table) in zip(
+        pictures(result, journal("jal"))[0].figure.axes, result.correlations.groupby("group"), strict=True
+    ):
+        low, high = ax.get_xlim()
+        assert low <= table["ci_low"].min() <= table["ci_high"].max() <= high
+
+
+def test_more_than_six_groups_go_on_to_another_figure() -> None:
+    found = pictures(CASES["correlation, 8 groups"](), journal("jal"))
+    assert [p.name for p in found] == ["correlation", "correlation_2"]
+
+
+def test_triangle_counts_its_types_and_frames_the_strongest() -> None:
+    result = with_every_type(detect(make_sample(8, 1)))
+    picture = named(pictures(result, journal("jal")), "interaction_all")
+    shown = texts(picture)
+    for kind, n in result.interactions["interaction"].value_counts().items():
+        assert not kind or f"{kind} ({n})" in shown
+    assert "n/a" in shown
+    assert any("naive P" in text for text in shown)
+
+
+def test_group_names_make_safe_and_different_file_names() -> None:
+    sample = make_sample(3, 3)
+    result = detect(sample)
+    table = {f: t.replace({"class 0": "a/b", "class 1": "a b"}) for f, t in result.tables.items()}
+    found = pictures(dataclasses.replace(result, **table), journal("jal"))
+    names = [p.name for p in found]
+    assert len(set(names)) == len(names)
+    assert all("/" not in name for name in names)
+
+
+def test_printed_shares_add_to_one_hundred() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        shares = rng.dirichlet(np.full(7, 0.4))
+        printed = whole_shares(shares)
+        assert round(float(printed.sum()), 9) == 100.0
+        assert np.abs(printed - 100 * shares).max() < 0.1
+    assert whole_shares(np.zeros(3)).tolist() == [0, 0, 0]
+
+
+def pixels_of(image: AxesImage) -> np.ma.MaskedArray:
+    return np.ma.asarray(image.get_array())
+
+
+def test_class_map_is_coloured_by_its_own_code() -> None:
+    result = trend(make_stack())
+    assert isinstance(result, TrendResult)
+    figure = named(pictures(result, journal("jal")), "trend_map").figure
+    image = figure.axes[1].images[0]
+    codes = result.grid["trend_class"].to_numpy()
+    shown = image.to_rgba(np.array([[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]))[0]
+    assert len({tuple(c) for c in shown}) == 6
+    np.testing.assert_array_equal(np.ma.filled(pixels_of(image), np.nan), codes)
+
+
+def test_slope_unit_is_per_year_squared() -> None:
+    shown = " ".join(texts(named(pictures(trend(make_stack()), journal("jal")), "trend_map")))
+    assert r"a$\mathregular{^{-2}}$" in shown
+
+
+def test_north_is_up_on_the_central_meridian_and_leans_beside_it() -> None:
+    crs = map_furniture.known_crs("EPSG:32650")
+    assert crs is not None
+    assert map_furniture._north(crs, 5e5, 5e6, 1.0, 1.0) == pytest.approx(0.0, abs=1e-9)
+    # Convergence of the meridians, (lon - 117) sin(lat), to first order.
+    lean = map_furniture._north(crs, 7e5, 5e6, 1.0, 1.0)
+    assert lean == pytest.approx(-np.deg2rad(2.54 * np.sin(np.deg2rad(45.1))), rel=0.02)
+
+
+def test_scale_bar_knows_the_latitude() -> None:
+    crs = map_furniture.known_crs("EPSG:4326")
+    assert crs is not None
+    equator, sixty = (map_furniture._metres_per_unit(crs, 10.0, lat, 0.5) for lat in (0.0, 60.0))
+    assert equator == pytest.approx(111_320, rel=1e-3)
+    assert sixty / equator == pytest.approx(0.5, rel=0.01)
+
+
+@pytest.mark.parametrize("crs", ["", None, "nonsense", "EPSG:0"])
+def test_an_unknown_system_has_no_furniture(crs: str | None) -> None:
+    assert map_furniture.known_crs(crs) is None
+
+
+def test_a_sample_without_coordinates_has_no_map() -> None:
+    frame = pd.DataFrame({"nep": np.arange(20.0), "rain": np.arange(20.0) % 7})
+    assert pictures(describe(PixelSample.from_frame(frame, response="nep", drivers={"rain": "climate"})), journal("jal")) == []
+
+
+def test_a_regular_sample_is_drawn_as_pixels() -> None:
+    x, y = (v.ravel() for v in np.meshgrid(np.arange(10.0), np.arange(8.0)))
+    frame = pd.DataFrame({"x": x, "y": y, "nep": x - y, "rain": x % 3})
+    result = describe(PixelSample.from_frame(frame, response="nep", drivers={"rain": "climate"}, coordinates=("x", "y")))
+    ax = pictures(result, journal("jal"))[0].figure.axes[0]
+    assert len(ax.images) == 1
+    np.testing.assert_array_equal(pixels_of(ax.images[0])[::-1].ravel(), x - y)
+
+
+@pytest.mark.parametrize("draw", [draw_correlation, factors, interaction])
+def test_plain_functions_draw_on_given_axes(draw: Callable[..., object]) -> None:
+    sample = make_sample(5, 2)
+    result = pearson(sample) if draw is draw_correlation else detect(sample)
+    ax = Figure(figsize=(5, 5)).add_axes((0.4, 0.2, 0.5, 0.5))
+    assert draw(result, ax, group="class 0") is ax
+    assert draw(result) is not ax
+    with pytest.raises(OptionError, match=r"group must be one of .*'class 0', got 'clas 0'"):
+        draw(result, ax, group="clas 0")
+
+
+def test_chinese_labels_are_drawn_or_named() -> None:
+    result = pearson(make_sample(3, 1))
+    variables = result.variables.assign(label=["净生态系统生产力", "年降水量", "气温", "高程"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = pictures(dataclasses.replace(result, variables=variables), journal("zh-geo"))[0]
+        assert figure_bytes(picture.figure, "png", journal("zh-geo"))
+
+
+def test_graticule_across_the_180th_meridian() -> None:
+    ax = panels.page(100.0, 60.0).axes(5.0, 5.0, 90.0, 45.0)
+    ax.set_xlim(170, 190)
+    ax.set_ylim(-6, 6)
+    crs = map_furniture.known_crs("EPSG:4326")
+    assert crs is not None
+    map_furniture.graticule(ax, crs, 7.0)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["175°E", "180°", "175°W"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["5°S", "0°", "5°N"]
