@@ -57,6 +57,7 @@ def test_no_unit_or_origin_matters(scale: float, shift: float, seed: int) -> Non
     assert abs(one - two) < 1e-14 * max(1.0, abs(shift)) * 100
 
 
+@pytest.mark.slow
 def test_naive_size_is_nominal_for_independent_pixels(request: pytest.FixtureRequest) -> None:
     replicates = request.config.getoption("--replicates") or 400
     rng = np.random.default_rng(11)

@@ -95,6 +95,7 @@ def test_crossing_of_the_whole_and_the_additive_remainder() -> None:
     assert (row["df"], row["df_2"]) == (6, 588)
 
 
+@pytest.mark.slow
 def test_noise_is_not_called_an_interaction(request: pytest.FixtureRequest) -> None:
     # The classic type calls nearly every noise pair nonlinear; the test of the non-additive part keeps its 5 %.
     replicates = request.config.getoption("--replicates") or 150

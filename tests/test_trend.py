@@ -136,6 +136,7 @@ def test_constant_series_have_no_change_and_p_one() -> None:
     assert result.regional["p"].tolist() == [1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_size_of_mann_kendall_is_nominal(request: pytest.FixtureRequest) -> None:
     side = int(np.sqrt(request.config.getoption("--replicates") or 2500))
     result = trend(_stack(np.random.default_rng(4).normal(size=(21, side, side))), significance="naive")

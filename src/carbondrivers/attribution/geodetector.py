@@ -15,11 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from carbondrivers.attribution.inference import NAIVE_P, Floats, adjust_within, upper_f
 from carbondrivers.attribution.registry import register
@@ -200,7 +198,7 @@ def _pair(y: Floats, cuts: Mapping[str, _Cut], a: str, b: str) -> dict[str, obje
     within = min(_within(y, crossed, cells), total)
     q = 1.0 - within / total
     counts = np.bincount(crossed, minlength=cells).astype(np.int64)
-    sums = np.bincount(crossed, weights=y, minlength=cells)
+    sums = np.bincount(crossed, weights=y, minlength=cells).astype(np.float64)
     used = np.flatnonzero(counts).astype(np.int64)
     left, additive_df = _additive_remainder(used, counts[used], sums[used], len(two.names))
     test = _f_test(left, len(used) - additive_df, within, n - len(used))
@@ -212,7 +210,7 @@ def _pair(y: Floats, cuts: Mapping[str, _Cut], a: str, b: str) -> dict[str, obje
     return head | {"q_driver": q1, "q_driver_2": q2, "q": q} | test | names
 
 
-def _additive_remainder(used: Codes, counts: NDArray[np.integer[Any]], sums: Floats, columns: int) -> tuple[float, int]:
+def _additive_remainder(used: Codes, counts: Codes, sums: Floats, columns: int) -> tuple[float, int]:
     """Return the sum of squares between crossed strata that an additive fit leaves, and the additive fit's rank.
 
     The fit needs only the count and sum of each cell that has a member (`used`, row-major over `columns`): it is a
