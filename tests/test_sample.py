@@ -114,6 +114,15 @@ def test_duplicate_coordinates_warn() -> None:
         _sample(frame.assign(t=np.arange(30.0)), coordinates=("x", "y"), time="t")
 
 
+def test_weights_that_are_not_used_are_said() -> None:
+    from carbondrivers.attribution import describe, detect, pearson
+
+    sample = _sample(_frame().assign(area=1.5), weights="area")
+    for method in (describe, detect, pearson):
+        assert any("does not use them" in note for note in method(sample).notes)
+    assert not any("weights" in note for note in pearson(_sample(_frame())).notes)
+
+
 def test_class_codes_are_read_as_classes() -> None:
     frame = _frame().assign(soil=[1.0, 2.0, 3.0] * 10)
     sample = _sample(frame, drivers=[Driver("soil", "soil", kind="categorical"), Driver("rain", "climate")])

@@ -80,7 +80,7 @@ def pearson(sample: PixelSample, *, confidence: float = 0.95) -> CorrelationResu
     rows = [_group_rows(name, part, drivers, confidence) for name, part in sample.group_samples()]
     table = adjust_within(pd.concat(rows, ignore_index=True), ["group"])
     passed_over = [d.title for d in sample.drivers if d.kind == "categorical"]
-    notes = [NAIVE_P]
+    notes = [NAIVE_P, *sample.unused_weights()]
     if passed_over:
         notes.append(f"Not correlated, because categorical: {', '.join(passed_over)}.")
     return CorrelationResult(

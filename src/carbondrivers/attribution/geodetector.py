@@ -118,7 +118,7 @@ def detect(sample: PixelSample, *, method: StrataMethod = "quantile", classes: i
         method="geodetector",
         parameters={"method": method, "classes": classes},
         n=sample.n,
-        notes=_notes(strata),
+        notes=(*_notes(strata), *sample.unused_weights()),
         provenance=history_line("geodetector", method=method, classes=classes, n=sample.n),
         variables=sample.variables(),
         factors=adjust_within(pd.DataFrame(factors), ["group"])[FACTOR_COLUMNS],

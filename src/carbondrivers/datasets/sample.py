@@ -187,6 +187,11 @@ class PixelSample:
         """The continuous drivers."""
         return tuple(d for d in self.drivers if d.kind == "continuous")
 
+    def unused_weights(self) -> tuple[str, ...]:
+        """Return the sentence that a method without weights owes a sample that has them; empty for one that has none."""
+        said = f"The sample has weights ({self.weights}); this method does not use them, every row counts the same."
+        return (said,) if self.weights else ()
+
     def group_samples(self) -> Iterator[tuple[str, PixelSample]]:
         """Iterate over ``("all", the whole sample)`` and then every group with at least one row, in order."""
         yield ALL, self
