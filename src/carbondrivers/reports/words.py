@@ -6,6 +6,8 @@ import math
 import re
 from numbers import Integral, Real
 
+import numpy as np
+
 P_COLUMNS = ("p", "p_adjusted")
 SHORT = {"r", "r_partial", "q", "q_driver", "q_driver_2", "epsilon2", "direct", "indirect", "total_effect", "tau"}
 
@@ -109,3 +111,21 @@ def joined(words: list[str]) -> str:
     'a, b and c'
     """
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def whole_shares(shares: np.ndarray) -> np.ndarray:
+    """Return shares in per cent with one decimal that add to exactly 100.0 (largest remainder).
+
+    Examples
+    --------
+    >>> whole_shares(np.array([1.0, 1.0, 1.0])).tolist()
+    [33.4, 33.3, 33.3]
+    """
+    total = shares.sum()
+    if not total > 0:
+        return np.zeros(len(shares))
+    exact = shares / total * 1000
+    floor = np.floor(exact + 1e-9)
+    order = np.argsort(-(exact - floor), kind="stable")
+    floor[order[: round(1000 - floor.sum())]] += 1
+    return np.asarray(floor / 10)

@@ -26,6 +26,7 @@ from carbondrivers.reports.style import (
     unit_text,
 )
 from carbondrivers.reports.style import journal as journal_of
+from carbondrivers.reports.words import whole_shares
 
 NO_CHANGE = "#7A7488"
 CLASS_COLOURS = (*TREND_COLOURS, NO_CHANGE)
@@ -58,24 +59,6 @@ def trend(result: TrendResult, ax: Axes | None = None, *, journal: str | Journal
 def trend_pictures(result: TrendResult, *, journal: Journal) -> list[Picture]:
     """Compose the pair of maps and the regional series."""
     return [_map_picture(result, journal), _series_picture(result, journal)]
-
-
-def whole_shares(shares: np.ndarray) -> np.ndarray:
-    """Return shares in per cent with one decimal that add to exactly 100.0 (largest remainder).
-
-    Examples
-    --------
-    >>> whole_shares(np.array([1.0, 1.0, 1.0])).tolist()
-    [33.4, 33.3, 33.3]
-    """
-    total = shares.sum()
-    if not total > 0:
-        return np.zeros(len(shares))
-    exact = shares / total * 1000
-    floor = np.floor(exact + 1e-9)
-    order = np.argsort(-(exact - floor), kind="stable")
-    floor[order[: round(1000 - floor.sum())]] += 1
-    return np.asarray(floor / 10)
 
 
 def _class_table(result: TrendResult) -> pd.DataFrame:
