@@ -80,7 +80,7 @@ def test_perfectly_proportional_driver_has_no_p() -> None:
     result = pearson(PixelSample.from_frame(frame, response="nep", drivers={"twin": "soil", "other": "soil"}))
     row = result.correlations.set_index("driver").loc["twin"]
     assert row["r"] == pytest.approx(1.0, abs=1e-15) and np.isnan(row["statistic"]) and np.isnan(row["p"])
-    assert "proportional" in row["note"]
+    assert "exactly linear" in row["note"]
 
 
 def test_messages(sample: PixelSample) -> None:

@@ -170,13 +170,13 @@ def _listing(what: What) -> Iterator[tuple[str, str]]:
 
 
 def _run(study: Path, out: Path, data: Path | None, seed: int | None, only: str | None, fresh: bool) -> None:
-    from carbondrivers.reports.folder import require_writable
+    from carbondrivers.reports.folder import forget, require_writable
     from carbondrivers.study.check import load_study
     from carbondrivers.study.publish import publish_run
     from carbondrivers.study.run import run_steps
 
     loaded = load_study(study, data)
-    require_writable(out)
+    made = require_writable(out)
     try:
         with _progress() as progress:
             result = run_steps(loaded, out, seed=seed, only=only, fresh=fresh, progress=progress)
@@ -186,6 +186,9 @@ def _run(study: Path, out: Path, data: Path | None, seed: int | None, only: str 
     except KeyboardInterrupt:
         _say_error(f"stopped; finished steps are kept in {out}, the same command goes on from there")
         raise typer.Exit(130) from None
+    except CarbonDriversError:
+        forget(made)
+        raise
     for kept in result.kept.values():
         for message in kept.warnings:
             _say(f"[yellow]warning:[/] {_plain(message)}")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,15 @@ def hash_text(text: str) -> str:
 def content_key(declared: Mapping[str, Any]) -> str:
     """Return a key that changes when, and only when, what is declared changes (order of keys apart)."""
     return hash_text(json.dumps(declared, sort_keys=True, ensure_ascii=False, default=str))[:20]
+
+
+@cache
+def code_hash(*rooms: str) -> str:
+    """Return a hash of the source of some rooms or files of the package: kept results end with the code that made them."""
+    root = Path(carbondrivers.__file__).parent
+    found = [path for room in rooms for path in ((root / room).rglob("*") if (root / room).is_dir() else [root / room])]
+    sources = sorted(path for path in found if path.suffix in (".py", ".toml"))
+    return hash_text("".join(f"{path.relative_to(root).as_posix()} {hash_file(path)}\n" for path in sources))
 
 
 def history_line(action: str, **parameters: object) -> str:

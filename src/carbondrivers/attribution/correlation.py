@@ -24,6 +24,7 @@ COLUMNS = [
     "n", "note",
 ]  # fmt: skip
 PERFECT = 1e-14
+LINEAR = "exactly linear in the response: perhaps the response itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +81,7 @@ def pearson(sample: PixelSample, *, confidence: float = 0.95) -> CorrelationResu
     rows = [_group_rows(name, part, drivers, confidence) for name, part in sample.group_samples()]
     table = adjust_within(pd.concat(rows, ignore_index=True), ["group"])
     passed_over = [d.title for d in sample.drivers if d.kind == "categorical"]
-    notes = [NAIVE_P, *sample.unused_weights()]
+    notes = [NAIVE_P, *sample.caveats()]
     if passed_over:
         notes.append(f"Not correlated, because categorical: {', '.join(passed_over)}.")
     return CorrelationResult(
@@ -105,12 +106,13 @@ def _group_rows(group: str, part: PixelSample, drivers: list[str], confidence: f
         t = np.where(perfect, np.nan, r * np.sqrt((n - 2) / unexplained))
     p, log10_p = two_sided_t(t, max(n - 2, 1))
     low, high = _fisher_interval(r, n, confidence)
+    df = float(n - 2) if n > 2 else np.nan
     constant = f"undefined: constant, or fewer than 3 rows in this group (n = {n})"
-    notes = np.where(np.isnan(r), constant, np.where(perfect, "exactly proportional to the response", ""))
+    notes = np.where(np.isnan(r), constant, np.where(perfect, LINEAR, ""))
     return pd.DataFrame(
         {
             "group": group, "response": part.response.name, "driver": drivers, "method": "pearson", "r": r,
-            "statistic": t, "df": float(n - 2), "p": p, "log10_p": log10_p, "ci_low": low, "ci_high": high, "n": n,
+            "statistic": t, "df": df, "p": p, "log10_p": log10_p, "ci_low": low, "ci_high": high, "n": n,
             "note": notes,
         }
     )  # fmt: skip

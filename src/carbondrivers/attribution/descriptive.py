@@ -59,7 +59,7 @@ def describe(sample: PixelSample) -> SampleResult:
         x, y = (sample.frame[name].to_numpy(dtype=np.float64) for name in sample.coordinates)
         points = pd.DataFrame({"x": x, "y": y, "estimate": sample.y})
     notes = [str(note) + "." for note in sample.dropped.loc[sample.dropped["driver"] == "", "note"]]
-    notes += sample.unused_weights()
+    notes += sample.caveats()
     return SampleResult(
         method="describe",
         parameters={"crs": sample.crs or "", "response": sample.response.name},

@@ -7,7 +7,8 @@ response; epsilon2 = 1 - (1 - q)(N - 1)/(N - L) takes off what strata explain by
 
 Interaction: q of the crossed strata beside the two single q's (same rows for all three), the classic type, and the F
 test of the part that an additive two-way fit leaves to the crossing. Crossing by itself raises q, so the classic type
-calls noise "nonlinear"; the verdict is "not distinguishable" where the test finds no such part.
+calls noise "nonlinear"; the verdict is "not distinguishable" unless the test, adjusted over the pairs of a group, finds
+such a part. A crossing cannot explain less than either driver, so "weaken" only ever means nested strata, and is no verdict.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ FACTOR_COLUMNS = [
     "method", "note",
 ]  # fmt: skip
 PAIR_COLUMNS = [
-    "group", "response", "driver", "driver_2", "q_driver", "q_driver_2", "q", "interaction", "interaction_classic",
-    "statistic", "df", "df_2", "p", "p_adjusted", "log10_p", "n", "note",
+    "group", "response", "driver", "driver_2", "q_driver", "q_driver_2", "q", "epsilon2", "interaction", "interaction_classic",
+    "cells", "statistic", "df", "df_2", "p", "p_adjusted", "log10_p", "n", "note",
 ]  # fmt: skip
 STRATA_COLUMNS = ["group", "response", "driver", "level", "lower", "upper", "n", "estimate", "std_error", "method"]
 TYPES = (
@@ -118,7 +119,7 @@ def detect(sample: PixelSample, *, method: StrataMethod = "quantile", classes: i
         method="geodetector",
         parameters={"method": method, "classes": classes},
         n=sample.n,
-        notes=(*_notes(strata), *sample.unused_weights()),
+        notes=(*_notes(strata), *sample.caveats()),
         provenance=history_line("geodetector", method=method, classes=classes, n=sample.n),
         variables=sample.variables(),
         factors=adjust_within(pd.DataFrame(factors), ["group"])[FACTOR_COLUMNS],
@@ -131,14 +132,18 @@ def _notes(strata: list[dict[str, object]]) -> tuple[str, ...]:
     singles = sum(1 for row in strata if row["n"] == 1 and row["group"] == "all")
     notes = [NAIVE_P, "F and P come from the central F distribution and do not depend on the origin of the response."]
     if singles:
-        notes.append(f"{singles} strata of the whole sample have a single member; they are kept and raise q.")
+        notes.append(f"Strata of the whole sample with a single member: {singles}; they are kept and raise q.")
     return tuple(notes)
 
 
 def _pair_table(pairs: list[dict[str, object]]) -> pd.DataFrame:
     if not pairs:
         return pd.DataFrame(columns=PAIR_COLUMNS)
-    return adjust_within(pd.DataFrame(pairs), ["group"])[PAIR_COLUMNS]
+    table = adjust_within(pd.DataFrame(pairs), ["group"])
+    found = (table["p_adjusted"] < ALPHA) & ~table["interaction_classic"].str.startswith("weaken")
+    defined = table["interaction_classic"] != ""
+    table["interaction"] = np.where(found, table["interaction_classic"], np.where(defined, TYPES[5], ""))
+    return table[PAIR_COLUMNS]
 
 
 def _cut(column: pd.Series, method: StrataMethod, classes: int) -> _Cut:
@@ -181,8 +186,11 @@ def _factor(y: Floats, cut: _Cut) -> dict[str, object]:
     q = 1.0 - within / total
     test = _f_test(total - within, cells - 1, within, n - cells)
     note = "" if np.isfinite(test["statistic"]) else "no variance or no degrees of freedom left within the strata"
-    epsilon2 = 1.0 - (1.0 - q) * (n - 1) / (n - cells) if n > cells else np.nan
-    return {"q": q, "epsilon2": epsilon2, "n": n, "method": cut.method, "note": note} | test
+    return {"q": q, "epsilon2": _epsilon2(q, n, cells), "n": n, "method": cut.method, "note": note} | test
+
+
+def _epsilon2(q: float, n: int, cells: int) -> float:
+    return 1.0 - (1.0 - q) * (n - 1) / (n - cells) if n > cells else np.nan
 
 
 def _pair(y: Floats, cuts: Mapping[str, _Cut], a: str, b: str) -> dict[str, object]:
@@ -190,9 +198,9 @@ def _pair(y: Floats, cuts: Mapping[str, _Cut], a: str, b: str) -> dict[str, obje
     n, total = len(y), float((y**2).sum())
     head: dict[str, object] = {"driver": a, "driver_2": b, "n": n}
     if min(len(one.names), len(two.names)) < 2 or total == 0.0:
-        keys = ("q_driver", "q_driver_2", "q", "statistic", "df", "df_2", "p", "log10_p")
+        keys = ("q_driver", "q_driver_2", "q", "epsilon2", "cells", "statistic", "df", "df_2", "p", "log10_p")
         why = "undefined: a single stratum or a constant response in this group"
-        return head | dict.fromkeys(keys, np.nan) | {"interaction": "", "interaction_classic": "", "note": why}
+        return head | dict.fromkeys(keys, np.nan) | {"interaction_classic": "", "note": why}
     crossed, cells = one.codes * len(two.names) + two.codes, len(one.names) * len(two.names)
     q1, q2 = (1.0 - _within(y, c.codes, len(c.names)) / total for c in (one, two))
     within = min(_within(y, crossed, cells), total)
@@ -202,12 +210,12 @@ def _pair(y: Floats, cuts: Mapping[str, _Cut], a: str, b: str) -> dict[str, obje
     used = np.flatnonzero(counts).astype(np.int64)
     left, additive_df = _additive_remainder(used, counts[used], sums[used], len(two.names))
     test = _f_test(left, len(used) - additive_df, within, n - len(used))
-    classic = _classic_type(q1, q2, q)
-    decided = np.isfinite(test["p"]) and test["p"] < ALPHA
-    verdict = classic if decided or classic.startswith("weaken") else TYPES[5]
     note = "" if np.isfinite(test["p"]) else "the non-additive part cannot be tested: no degrees of freedom are left"
-    names = {"interaction": verdict, "interaction_classic": classic, "note": note}
-    return head | {"q_driver": q1, "q_driver_2": q2, "q": q} | test | names
+    found = {
+        "q_driver": q1, "q_driver_2": q2, "q": q, "epsilon2": _epsilon2(q, n, len(used)), "cells": len(used),
+        "interaction_classic": _classic_type(q1, q2, q), "note": note,
+    }  # fmt: skip
+    return head | found | test
 
 
 def _additive_remainder(used: Codes, counts: Codes, sums: Floats, columns: int) -> tuple[float, int]:

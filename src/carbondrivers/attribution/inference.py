@@ -12,8 +12,8 @@ from scipy import special, stats
 Floats = NDArray[np.float64]
 LN10 = float(np.log(10.0))
 NAIVE_P = (
-    "P-values are naive: they take pixels as independent. Neighbouring pixels are alike, so the effective number of "
-    "observations is smaller than n and a naive P below 0.05 is not by itself evidence of an effect."
+    "P-values and intervals are naive: they take rows (pixels, sites) as independent. Neighbours are alike, so the effective "
+    "number of observations is smaller than n, and a naive P below 0.05 is not by itself evidence of an effect."
 )
 
 

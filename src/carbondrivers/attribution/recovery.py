@@ -18,8 +18,8 @@ from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import ALL
 from carbondrivers.provenance import history_line
 
-COLUMNS = ["driver", "category", "planted", "direct", "indirect", "total", "rank", "r", "q", "p", "note"]
-NULL_NOTE = "null driver: its naive P < 0.05 comes from spatial autocorrelation alone"
+COLUMNS = ["driver", "category", "planted", "direct", "indirect", "total", "rank", "r", "p", "q", "p_q", "note"]
+NULL_NOTE = "null driver: its naive P < 0.05 ({}) comes from spatial autocorrelation alone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,11 +57,11 @@ def recovery(
         Results of the same sample.
     """
     r = _whole(correlation.correlations)[["driver", "r", "p"]]
-    q = _whole(geodetector.factors)[["driver", "q"]]
+    q = _whole(geodetector.factors)[["driver", "q", "p"]].rename(columns={"p": "p_q"})
     table = effects.merge(q, on="driver", how="inner").merge(r, on="driver", how="left")
     table["category"] = [correlation.category(d) for d in table["driver"]]
     table["planted"] = np.where(table["null"], "null", "effect")
-    table["note"] = np.where(table["null"] & (table["p"] < 0.05), NULL_NOTE, "")
+    table["note"] = [_mark(*row) for row in zip(table["null"], table["p"], table["p_q"], strict=True)]
     table = table.sort_values("rank", ignore_index=True)[COLUMNS]
     return RecoveryResult(
         method="recovery",
@@ -73,6 +73,11 @@ def recovery(
         recovery=table,
         pairs=_pairs(interacting_pairs, geodetector),
     )
+
+
+def _mark(null: bool, p_of_r: float, p_of_q: float) -> str:
+    reached = [name for name, p in (("r", p_of_r), ("q", p_of_q)) if p < 0.05]
+    return NULL_NOTE.format(" and ".join(reached)) if null and reached else ""
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
@@ -100,9 +105,9 @@ def _sentences(table: pd.DataFrame, labels: Result) -> tuple[str, ...]:
     if len(fooled):
         named = ", ".join(labels.label(d) for d in fooled)
         notes.append(
-            f"{named}: planted without any effect, yet naive P < 0.05. The fields are smooth, so neighbouring pixels "
-            "repeat each other and the test counts them as independent."
+            f"{named}: planted without any effect, yet naive P < 0.05 of r or q. The fields are smooth, so neighbouring "
+            "pixels repeat each other and the tests count them as independent."
         )
     elif len(nulls):
-        notes.append("No planted null driver reaches a naive P below 0.05 in this region.")
+        notes.append("No planted null driver reaches a naive P of r or q below 0.05 in this region.")
     return tuple(notes)

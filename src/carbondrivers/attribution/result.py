@@ -14,7 +14,7 @@ GRAMMAR = frozenset(
     response driver driver_2 category group level lower upper year path
     estimate std_estimate std_error statistic df df_2 p p_adjusted log10_p ci_low ci_high
     n n_valid n_eff share share_of area_km2 method note
-    r r_partial q q_driver q_driver_2 epsilon2 interaction interaction_classic tau hurst moran_i gi_star
+    r r_partial q q_driver q_driver_2 epsilon2 interaction interaction_classic cells p_q tau hurst moran_i gi_star
     intercept total unit rank direct indirect planted x y
     sd min q25 median q75 max classes mode
     """.split()  # noqa: SIM905 - a list of names reads best as words

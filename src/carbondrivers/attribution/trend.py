@@ -135,12 +135,14 @@ def trend(
     }
     maps.attrs["history"] = provenance = history_line("trend", **parameters)
     areas = cell_areas(maps["n_valid"].assign_attrs(crs=stack.attrs.get("crs", "")))
-    series = _regional_series(stack, dim, years, areas, maps["n_valid"] >= needed)
+    enough, complete = maps["n_valid"] >= needed, maps["n_valid"] == len(years)
+    steady = bool(complete.any())
+    series = _regional_series(stack, dim, years, areas, complete if steady else enough)
     return TrendResult(
         method="trend",
         parameters=parameters,
-        n=int((maps["n_valid"] >= needed).sum()),
-        notes=_notes(maps, years, needed),
+        n=int(enough.sum()),
+        notes=(*_notes(maps, years, needed), *_series_note(int(enough.sum()), int(complete.sum()))),
         provenance=provenance,
         variables=_variables(stack),
         grid=_described(maps, stack),
@@ -248,7 +250,7 @@ def _shares(maps: xr.Dataset, areas: xr.DataArray, p_name: str) -> pd.DataFrame:
     area = np.bincount(kind, weights=areas.to_numpy()[valid], minlength=len(CLASSES))
     table = pd.DataFrame({"level": CLASSES, "n": n, "area_km2": area, "share": area / area.sum()})
     table["share_of"] = "area of the cells with enough valid years"
-    table["method"] = {"mk_p": "Mann-Kendall, naive P", "mk_p_adjusted": "Mann-Kendall, P adjusted (BH)"}[p_name]
+    table["method"] = {"mk_p": "Mann-Kendall, naive P", "mk_p_adjusted": "Mann-Kendall, naive P, adjusted (BH)"}[p_name]
     return table
 
 
@@ -300,14 +302,30 @@ def _described(maps: xr.Dataset, stack: xr.DataArray) -> xr.Dataset:
 
 
 def _notes(maps: xr.Dataset, years: Floats, needed: int) -> tuple[str, ...]:
-    empty = int((maps["n_valid"] < needed).sum())
+    absent = int((maps["n_valid"] == 0).sum())
+    short = int(((maps["n_valid"] > 0) & (maps["n_valid"] < needed)).sum())
     notes = [
-        "Mann-Kendall and least squares take the years as independent; with autocorrelated years they find too many "
-        "trends. The adjusted P holds the share of false trends among the significant cells at the stated level."
+        "P-values of trends are naive: they take the years of a cell as independent, and autocorrelated years give too many "
+        "trends. Adjusting over the map (BH) holds the share of false trends among the significant cells only if the P of "
+        "each cell is right."
     ]
-    if empty:
-        notes.append(f"{empty} of {maps['n_valid'].size} cells have fewer than {needed} of {len(years)} years and are empty.")
+    if absent:
+        notes.append(
+            f"{absent:,} of {maps['n_valid'].size:,} cells have no value in any year: they lie outside the study area or are "
+            "masked."
+        )
+    if short:
+        notes.append(f"{short:,} further cells have values in fewer than {needed} of {len(years)} years and are left out.")
     gaps = np.diff(np.sort(years))
     if len(gaps) and not np.allclose(gaps, gaps[0], rtol=0.02):
         notes.append("The years are not evenly spaced; true times are used.")
     return tuple(notes)
+
+
+def _series_note(enough: int, complete: int) -> tuple[str, ...]:
+    if complete == enough:
+        return ()
+    if complete:
+        said = f"The regional series is the mean of the {complete:,} of {enough:,} cells that have a value in every year"
+        return (f"{said}, so that it does not change with the cells that are there.",)
+    return ("No cell has a value in every year: the regional series mixes different cells in different years.",)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from carbondrivers.catalogue import variables
 from carbondrivers.errors import DataError, DataWarning, did_you_mean
 
 MAX_CLASSES = 200
@@ -75,19 +76,34 @@ def clean_numeric(column: pd.Series, role: str, *, constant: bool = False) -> pd
 
 def refuse_nodata(values: np.ndarray, where: str) -> None:
     """Refuse a customary nodata code that stands apart from all other values (finite values, any shape)."""
-    for code in (*NODATA, float(values.min()) if values.min() < FLOAT32_LOW else np.nan):
-        hit = values == code
-        count = int(hit.sum())
-        if not count or count == values.size:
-            continue
-        rest = values[~hit]
-        low, high = float(rest.min()), float(rest.max())
-        gap = low - code if code < low else code - high
-        if gap > 2.0 * max(high - low, abs(low), abs(high)) or gap > 1e15:
+    codes = [code for code in NODATA if (values == code).any()]
+    if values.size and values.min() < FLOAT32_LOW:
+        codes.append(float(values.min()))
+    rest = values[~np.isin(values, codes)]
+    if not codes or not rest.size:
+        return
+    low, high = float(rest.min()), float(rest.max())
+    for code in codes:
+        count = int((values == code).sum())
+        if stands_apart(code, low, high, count):
             raise DataError(
                 f"{where} holds {code:g} in {count} cells, far from all other values ({low:g} to {high:g}): "
-                "a nodata value was left in the data; set it to empty (NaN) or declare it as nodata"
+                f"a nodata value was left in the data; leave these cells empty, or declare nodata = {code:g} in the study file"
             )
+
+
+def stands_apart(code: float, low: float, high: float, count: int) -> bool:
+    """Return whether a nodata code cannot be one of the values that run from `low` to `high`.
+
+    It is below zero where nothing else is, or lies outside by more than half of the range, or more than once (a
+    measurement seldom repeats exactly at its extreme) by more than a tenth of it.
+    """
+    if low <= code <= high:
+        return False
+    if code < 0 <= low:
+        return True
+    gap = low - code if code < low else code - high
+    return gap > (0.1 if count > 2 else 0.5) * (high - low)
 
 
 def clean_categorical(column: pd.Series) -> pd.Series:
@@ -131,6 +147,21 @@ def check_rows(complete: pd.DataFrame, response: str, drivers: Sequence[str]) ->
             )
 
 
+def check_degrees(frame: pd.DataFrame, coordinates: tuple[str, str], crs: str | None) -> None:
+    """Refuse longitudes and latitudes that no place on earth has (mostly the two columns exchanged)."""
+    from pyproj import CRS
+
+    if crs is None or not CRS.from_user_input(crs).is_geographic:
+        return
+    for name, most, what in zip(coordinates, (360.0, 90.0), ("longitude", "latitude"), strict=True):
+        furthest = float(frame[name].abs().max())
+        if furthest > most:
+            raise DataError(
+                f"coordinate {name!r} reaches {furthest:g}, no {what} does in {crs}: "
+                "give coordinates = [longitude, latitude] in this order, or the CRS that they are in"
+            )
+
+
 def check_crs(crs: str | None) -> None:
     """Refuse a coordinate reference system that PROJ does not know."""
     if crs is None:
@@ -142,6 +173,28 @@ def check_crs(crs: str | None) -> None:
         CRS.from_user_input(crs)
     except CRSError:
         raise DataError(f"unknown CRS {crs!r}: give an EPSG code such as 'EPSG:4326', or a WKT string") from None
+
+
+def clean_time(column: pd.Series) -> pd.Series:
+    """Return a column that says when: numbers as they are, dates and text as text, missing as missing."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return column.astype("float64")
+    return column.astype("string").astype("object").where(column.notna(), None)
+
+
+def warn_implausible(column: pd.Series, unit: str) -> None:
+    """Warn of values outside the catalogue's plausible range, if the name is the catalogue's and the unit is its."""
+    known = variables().get(str(column.name))
+    if known is None or not unit or unit != known.unit:
+        return
+    low, high = float(column.min()), float(column.max())
+    if low < known.low or high > known.high:
+        warnings.warn(
+            f"{column.name!r} runs from {low:g} to {high:g} {unit}, plausible is {known.low:g} to {known.high:g}: "
+            "look for another unit, a scale factor or a nodata value",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def warn_duplicate_coordinates(frame: pd.DataFrame, coordinates: tuple[str, str], time: str | None) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from carbondrivers.catalogue import Kind, Variable, variables
-from carbondrivers.datasets.checks import NODATA, refuse_nodata
+from carbondrivers.datasets.checks import NODATA, stands_apart
 from carbondrivers.datasets.grids import grid_difference, resolution
 from carbondrivers.datasets.raster_files import RasterFile, open_file, readable
 from carbondrivers.errors import DataError, choose, did_you_mean
@@ -265,7 +265,7 @@ def _check_values(da: xr.DataArray, name: str, unit: str | None, where: str) -> 
         raise DataError(f"{where}: no cell has a value; check the mask, the nodata value and the region")
     low, high = scan.low, scan.high
     for code, count in scan.fills.items():
-        if _stands_apart(code, low, high):
+        if (low <= high and stands_apart(code, low, high, count)) or abs(code) > HUGE:
             raise DataError(
                 f"{where}: {count} cells hold {code:g}, far from all others ({low:g} to {high:g}): a nodata value was "
                 f"left in the data; declare nodata = {code:g}"
@@ -284,16 +284,6 @@ def _check_values(da: xr.DataArray, name: str, unit: str | None, where: str) -> 
             f"{where}: values run from {low:g} to {high:g}, plausible for {name} is {entry.low:g} to {entry.high:g} "
             f"{entry.unit}: {_likely_cause(low, high, entry)}"
         )
-
-
-def _stands_apart(code: float, low: float, high: float) -> bool:
-    if low > high:
-        return False
-    try:
-        refuse_nodata(np.array([low, high, code]), "")
-    except DataError:
-        return True
-    return abs(code) > HUGE
 
 
 def _likely_cause(low: float, high: float, entry: Variable) -> str:

@@ -16,11 +16,14 @@ from carbondrivers.catalogue import CATEGORIES, Category, Kind
 from carbondrivers.datasets.checks import (
     check_columns,
     check_crs,
+    check_degrees,
     check_rows,
     clean_categorical,
     clean_numeric,
+    clean_time,
     group_masks,
     warn_duplicate_coordinates,
+    warn_implausible,
 )
 from carbondrivers.errors import DataError, choose
 
@@ -152,13 +155,16 @@ class PixelSample:
             columns[driver.name] = column
             final.append(replace(driver, kind=kind))
         for name in extra:
-            columns[name] = clean_numeric(table[name], "column", constant=True)
+            columns[name] = clean_time(table[name]) if name == time else clean_numeric(table[name], "column", constant=True)
         clean = pd.DataFrame(columns)
         keep, dropped = _complete_rows(clean, answer.name)
         check_rows(clean.loc[keep], answer.name, [d.name for d in final])
         check_crs(crs)
         clean = _drop_unused_levels(clean.loc[keep].reset_index(drop=True))
+        for variable in (answer, *(d for d in final if d.kind == "continuous")):
+            warn_implausible(clean[variable.name], variable.unit)
         if coordinates:
+            check_degrees(clean, coordinates, crs)
             warn_duplicate_coordinates(clean, coordinates, time)
         return cls(
             frame=clean,
@@ -187,10 +193,26 @@ class PixelSample:
         """The continuous drivers."""
         return tuple(d for d in self.drivers if d.kind == "continuous")
 
-    def unused_weights(self) -> tuple[str, ...]:
-        """Return the sentence that a method without weights owes a sample that has them; empty for one that has none."""
-        said = f"The sample has weights ({self.weights}); this method does not use them, every row counts the same."
-        return (said,) if self.weights else ()
+    def caveats(self) -> tuple[str, ...]:
+        """Return what a method must say of this sample: weights that it does not use, groups cut on the response."""
+        said: list[str] = []
+        if self.weights:
+            said.append(f"The sample has weights ({self.weights}); this method does not use them, every row counts the same.")
+        cut = [str(name) for name in self.memberships.columns if self._is_cut_on_response(str(name))]
+        if cut:
+            said.append(
+                f"Groups cut on the response ({', '.join(cut)}) hold only a part of its range: coefficients within them are "
+                "attenuated and not comparable with those of other groups or of the whole sample."
+            )
+        return tuple(said)
+
+    def _is_cut_on_response(self, group: str) -> bool:
+        """Whether the members of a group are exactly the rows within an interval of the response."""
+        mask = self.memberships[group].to_numpy(dtype=bool)
+        if mask.all() or not mask.any():
+            return False
+        inside, outside = self.y[mask], self.y[~mask]
+        return not bool(((outside >= inside.min()) & (outside <= inside.max())).any())
 
     def group_samples(self) -> Iterator[tuple[str, PixelSample]]:
         """Iterate over ``("all", the whole sample)`` and then every group with at least one row, in order."""

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from carbondrivers.attribution.result import Result
 from carbondrivers.reports.registry import Picture, Table, Text
-from carbondrivers.reports.words import cell
+from carbondrivers.reports.words import cell, whole_shares
 
 WEB_WIDTH = 1500
 SHOWN_ROWS = 40
 OPEN_ROWS = 16
-EMBEDDED_CSV = 400_000
+EMBEDDED_CSV = 3_500_000
 HEADINGS = {
     "group": "Group", "driver": "Driver", "driver_2": "Driver 2", "response": "Response", "category": "Category",
     "year": "Year", "area_km2": "Area (km²)", "share": "Share", "share_of": "Share of", "p": "P", "n": "n",
@@ -66,6 +67,8 @@ class Document:
         A sentence over everything, such as that the data are virtual; may be empty.
     sections : tuple of Section
         In order.
+    data : tuple of str
+        Paragraphs about where the data come from and what was done to them before the analyses.
     sources : pandas.DataFrame
         Input files: file, bytes, sha256.
     study : str
@@ -77,6 +80,7 @@ class Document:
     title: str
     notice: str
     sections: tuple[Section, ...]
+    data: tuple[str, ...]
     sources: pd.DataFrame
     study: str
     facts: Mapping[str, str]
@@ -95,12 +99,13 @@ def report_html(document: Document, images: Mapping[str, bytes]) -> str:
     loader = PackageLoader("carbondrivers.reports", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.get_template("report.html.jinja")
-    sections = [_section(section, images) for section in document.sections]
+    room = _Room()
+    sections = [_section(section, images, room) for section in document.sections]
     findings = [f for section in document.sections for text in section.texts for f in text.findings]
-    sources = None if document.sources.empty else _table(Table("sources", "Input files", document.sources), None)
+    sources = None if document.sources.empty else _table(Table("sources", "Input files", document.sources), None, room)
     page: str = template.render(
         document=document, sections=sections, findings=findings, sources=sources,
-        methods=[text.methods for section in document.sections for text in section.texts],
+        methods=[*document.data, *(text.methods for section in document.sections for text in section.texts)],
     )  # fmt: skip
     return page
 
@@ -110,12 +115,13 @@ def methods_markdown(document: Document) -> str:
     lines = [f"# Methods: {document.title}", ""]
     if document.notice:
         lines += [f"> {document.notice}", ""]
+    lines += ["## Data", "", *(part for paragraph in document.data for part in (paragraph, ""))]
     for section in document.sections:
         lines += [f"## {section.title}", ""]
         lines += [part for text in section.texts for part in (text.methods, "")]
         lines += [f"- {note}" for note in section.result.notes]
         lines += [""] if section.result.notes else []
-    lines += ["## Data and software", ""]
+    lines += ["## Files and software", ""]
     for row in document.sources.to_dict("records"):
         lines.append(f"- {row['file']} ({row['bytes']:,} bytes, sha256 {row['sha256']})")
     lines += [f"- {word}: {value}" for word, value in document.facts.items()]
@@ -128,7 +134,7 @@ def csv_text(frame: pd.DataFrame) -> str:
     return text
 
 
-def _section(section: Section, images: Mapping[str, bytes]) -> dict[str, Any]:
+def _section(section: Section, images: Mapping[str, bytes], room: _Room) -> dict[str, Any]:
     said = [f for text in section.texts for f in (*text.findings, *text.details)]
     notes = [*section.warnings, *(n for n in section.result.notes if not any(f.endswith(n) for f in said))]
     figures = [
@@ -137,30 +143,41 @@ def _section(section: Section, images: Mapping[str, bytes]) -> dict[str, Any]:
             "caption": p.caption,
             "width": p.width,
             "image": _image(images[p.name]),
-            "csv": _download(p.numbers),
+            "csv": room.download(p.numbers),
         }
         for p in section.pictures
     ]
-    tables = [_table(table, section.result) for table in section.tables]
+    tables = [_table(table, section.result, room) for table in section.tables]
     return {"name": section.name, "title": section.title, "findings": said, "notes": notes, "figures": figures,
             "tables": tables}  # fmt: skip
 
 
-def _table(table: Table, result: Result | None) -> dict[str, Any]:
+def _table(table: Table, result: Result | None, room: _Room) -> dict[str, Any]:
     columns = [c for c in (table.columns or tuple(table.frame.columns)) if c in table.frame]
     if "note" in columns and (table.frame["note"].fillna("") == "").all():
         columns.remove("note")
     if "group" in columns and table.frame["group"].nunique() == 1:
         columns.remove("group")
-    shown = table.frame.head(SHOWN_ROWS)
+    shown = _with_whole_shares(table.frame).head(SHOWN_ROWS)
     rows = [[_cell(c, v, result) for c, v in zip(columns, row, strict=True)] for row in shown[columns].itertuples(index=False)]
     numeric = [pd.api.types.is_numeric_dtype(table.frame[c]) for c in columns]
     return {
         "name": table.name, "title": table.title, "notes": table.notes, "rows": rows, "numeric": numeric,
         "heads": [table.headings.get(c) or HEADINGS.get(c, c.replace("_", " ")) for c in columns],
-        "more": len(table.frame) - len(shown), "open": len(table.frame) <= OPEN_ROWS, "csv": _download(table.frame),
+        "more": len(table.frame) - len(shown), "open": len(table.frame) <= OPEN_ROWS, "csv": room.download(table.frame),
         "total": len(table.frame),
     }  # fmt: skip
+
+
+def _with_whole_shares(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with shares that add to one rounded so that they still do when printed."""
+    if not {"share", "method"} <= set(frame.columns):
+        return frame
+    shares = frame["share"].to_numpy(dtype=np.float64).copy()
+    for rows in frame.groupby("method", sort=False).indices.values():
+        if abs(shares[rows].sum() - 1.0) < 1e-9:
+            shares[rows] = whole_shares(shares[rows]) / 100
+    return frame.assign(share=shares)
 
 
 def _cell(column: str, value: object, result: Result | None) -> str:
@@ -169,10 +186,19 @@ def _cell(column: str, value: object, result: Result | None) -> str:
     return cell(column, value)
 
 
-def _download(frame: pd.DataFrame) -> str:
-    """Return the table as a data address, or nothing where it is too large for the page."""
-    data = csv_text(frame).encode()
-    return "" if len(data) > EMBEDDED_CSV else "data:text/csv;base64," + base64.b64encode(data).decode()
+class _Room:
+    """What is left of the page for downloads: the small ones find room first come, a large one links to its file."""
+
+    def __init__(self) -> None:
+        self.left = EMBEDDED_CSV
+
+    def download(self, frame: pd.DataFrame) -> str:
+        """Return the table as a data address, or nothing where it would make the page too large."""
+        data = csv_text(frame).encode()
+        if len(data) > self.left:
+            return ""
+        self.left -= len(data)
+        return "data:text/csv;base64," + base64.b64encode(data).decode()
 
 
 def _image(png: bytes) -> str:

@@ -11,6 +11,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,8 +28,13 @@ MANIFEST = "manifest.json"
 MARK = "carbondrivers manifest"
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(folder: Path) -> list[Path]:
     """Make the output folder and try it, before anything is computed.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The folders that were made, for ``forget``.
 
     Raises
     ------
@@ -36,6 +42,7 @@ def require_writable(folder: Path) -> None:
         If it cannot be made or written.
     """
     probe = folder / f".{uuid4().hex}.tmp"
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
@@ -44,6 +51,14 @@ def require_writable(folder: Path) -> None:
         raise OutputError(f"cannot write {folder}: it is a file, not a folder; choose another output folder") from None
     except OSError as error:
         raise output_error(folder, error) from error
+    return made
+
+
+def forget(made: Sequence[Path]) -> None:
+    """Take away again, innermost first, the folders that ``require_writable`` made, as far as they are empty."""
+    for place in made:
+        with suppress(OSError):
+            place.rmdir()
 
 
 def publish(

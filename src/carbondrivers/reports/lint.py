@@ -6,7 +6,7 @@ around it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -49,6 +49,25 @@ def lint(figure: Figure, width_mm: float | None = None) -> list[str]:
         if _depth(boxes[i], boxes[j]) > _OVERLAP_POINTS * pixels:
             problems.append(f"{_name(texts[i])} and {_name(texts[j])} overlap")
     return problems
+
+
+def summary(problems: Sequence[str], most: int = 3) -> str:
+    """Return problems on one short line: a crowded figure has hundreds, and the first few say what is wrong.
+
+    Parameters
+    ----------
+    problems
+        From ``lint``.
+    most
+        How many are named.
+
+    Examples
+    --------
+    >>> summary(["a overlaps b", "c is clipped", "d is clipped"], most=1)
+    'a overlaps b; and 2 more'
+    """
+    left = len(problems) - most
+    return "; ".join([*problems[:most], *([f"and {left:,} more"] if left > 0 else [])])
 
 
 def _name(text: Text) -> str:

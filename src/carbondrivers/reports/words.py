@@ -8,8 +8,9 @@ from numbers import Integral, Real
 
 import numpy as np
 
-P_COLUMNS = ("p", "p_adjusted")
-SHORT = {"r", "r_partial", "q", "q_driver", "q_driver_2", "epsilon2", "direct", "indirect", "total_effect", "tau"}
+P_COLUMNS = ("p", "p_adjusted", "p_q")
+SHORT = {"r", "r_partial", "q", "q_driver", "q_driver_2", "epsilon2", "direct", "indirect", "planted_total", "tau"}
+METHODS = {"ols": "Least squares", "theil_sen": "Theil-Sen", "pearson": "Pearson"}
 
 
 def p_text(p: float) -> str:
@@ -58,14 +59,19 @@ def unit_words(unit: str) -> str:
     --------
     >>> unit_words("g C m-2 a-1"), unit_words("g C m-2 a-1 a-1"), unit_words("degC")
     ('g C m⁻² a⁻¹', 'g C m⁻² a⁻²', '°C')
+    >>> unit_words("m2 m-2"), unit_words("10^4 CNY km-2")
+    ('m² m⁻²', '10⁴ CNY km⁻²')
     """
-    powers: dict[str, int] = {}
+    parts: list[tuple[str, int]] = []
     for part in unit.split():
-        found = re.fullmatch(r"([A-Za-z]+)(-?[0-9]+)", part)
-        name, power = (found[1], int(found[2])) if found else (part, 0)
-        powers[name] = powers.get(name, 0) + power
+        found = re.fullmatch(r"([A-Za-z]+|10\^)(-?[0-9]+)", part)
+        name, power = (found[1].rstrip("^"), int(found[2])) if found else (part, 0)
+        # Only a rate of a rate is one unit; m2 m-2 and kg kg-1 say what is measured per what.
+        if parts and power < 0 and parts[-1][0] == name and parts[-1][1] < 0:
+            power += parts.pop()[1]
+        parts.append((name, power))
     spelled = {"degC": "°C", "degree": "°"}
-    return " ".join(spelled.get(n, n) + (str(p).translate(_RAISED) if p else "") for n, p in powers.items())
+    return " ".join(spelled.get(name, name) + (str(power).translate(_RAISED) if power else "") for name, power in parts)
 
 
 def quantity(value: float, unit: str, digits: int = 4) -> str:
@@ -90,7 +96,8 @@ def cell(column: str, value: object) -> str:
     if isinstance(value, Integral):
         return f"{int(value):,}"
     if not isinstance(value, Real):
-        return unit_words(str(value)) if column == "unit" else str(value)
+        text = str(value)
+        return unit_words(text) if column == "unit" else METHODS.get(text, text) if column == "method" else text
     if column in P_COLUMNS:
         return p_text(float(value))
     if column == "share":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carbondrivers.errors import DataError
-from carbondrivers.provenance import content_key, hash_file
+from carbondrivers.provenance import code_hash, content_key, hash_file
 from carbondrivers.study.check import LoadedStudy
 from carbondrivers.study.paths import expand, resolve
 from carbondrivers.study.schema import Group, Layer, StudySpec
@@ -78,8 +78,16 @@ class Inputs:
     def key(self) -> str:
         """Content key of all inputs: what the study declares of them and the hashes of the files."""
         declared = self.spec.model_dump(mode="json", exclude={"analyses", "report"})
-        declared["study"].pop("title")
-        return content_key({"declared": declared, "seed": self.seed, "files": {s.file: s.sha256 for s in self.sources}})
+        for name in ("title", "seed"):
+            declared["study"].pop(name)
+        return content_key(
+            {
+                "declared": declared,
+                "seed": self.seed if self.spec.kind == "region" else None,
+                "files": {s.file: s.sha256 for s in self.sources},
+                "code": code_hash("datasets", "nep_models", "study/inputs.py"),
+            }
+        )
 
     @cached_property
     def region(self) -> VirtualRegion:
@@ -99,16 +107,19 @@ class Inputs:
     @cached_property
     def table(self) -> pd.DataFrame:
         """The table of a table study, columns renamed to the study's names."""
+        import pandas as pd
+
         from carbondrivers.datasets.tables import read_table
 
         if self.spec.table is None:
             raise DataError("this study has no table: set [table] file")
         columns = self.spec.table_columns()
         read = read_table(resolve(self.study.root, self.spec.table.file), list(dict.fromkeys(columns.values())))
-        frame = {name: read.frame[column] for name, column in columns.items()}
-        import pandas as pd
-
-        return pd.DataFrame(frame)
+        frame = pd.DataFrame({name: read.frame[column] for name, column in columns.items()})
+        for name, given in {self.spec.response.name: self.spec.response, **self.spec.drivers}.items():
+            if given.nodata is not None:
+                frame[name] = frame[name].where(pd.to_numeric(frame[name], errors="coerce") != given.nodata)
+        return frame
 
     @cached_property
     def stack(self) -> xr.DataArray | None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from carbondrivers.provenance import versions
 from carbondrivers.reports import Document, Section, journal, pictures, publish, tables, texts
+from carbondrivers.study.provenance_text import data_paragraphs
 from carbondrivers.study.registry import steps
 from carbondrivers.study.run import RunResult, last_run
 
@@ -28,6 +29,7 @@ def publish_run(run: RunResult, folder: Path) -> list[str]:
     document = Document(
         title=run.study.spec.study.title,
         notice=NOTICE if run.study.spec.kind == "region" else "",
+        data=data_paragraphs(run.study.spec, run.seed),
         sections=tuple(_section(name, run, profile) for name in run.kept),
         sources=pd.DataFrame([(s.file, s.bytes, s.sha256) for s in run.sources], columns=["file", "bytes", "sha256"]),
         study=run.study.text,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from pathlib import Path
@@ -64,7 +63,7 @@ class State:
             return None
 
     def store(self, kept: Kept) -> None:
-        """Keep a result; older ones of the same step go once the new one is whole.
+        """Keep a result; older ones stay until ``remember`` says that a whole run needs them no more.
 
         Raises
         ------
@@ -83,15 +82,16 @@ class State:
             raise output_error(place, error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        for old in self._of(kept.step):
-            if old != place:
-                shutil.rmtree(old, ignore_errors=True)
 
     def remember(self, name: str, text: str, seed: int, sources: tuple[Source, ...], keys: dict[str, str]) -> None:
-        """Keep a copy of the study file and what the run was."""
+        """Keep a copy of the study file and what the run was, and let go of results that it does not use."""
         record = {"file": name, "seed": seed, "sources": [asdict(source) for source in sources], "keys": keys}
         write_atomic(self.folder / name, text.encode())
         write_atomic(self.folder / "run.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
+        used = {name, "run.json", *(f"{step}-{key}" for step, key in keys.items())}
+        for place in self.folder.iterdir():
+            if place.name not in used and place.is_dir():
+                shutil.rmtree(place, ignore_errors=True)
 
     def remembered(self) -> Record | None:
         """Return what the last run was, or None."""
@@ -101,10 +101,6 @@ class State:
             return Record(str(record["file"]), int(record["seed"]), sources, dict(record["keys"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-    def _of(self, step: str) -> Iterator[Path]:
-        if self.folder.is_dir():
-            yield from sorted(p for p in self.folder.iterdir() if p.name.rpartition("-")[0] == step)
 
 
 def _result_class(place: str) -> type[Result]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from carbondrivers.attribution.result import Result
+from carbondrivers.datasets.sample import ALL
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.panels import Page, Rows
 from carbondrivers.reports.style import INK, Journal
 
 TALLEST_MM = 235.0
 Draw = Callable[[Axes, Rows], None]
+Mark = tuple[Mapping[str, Any], str]
+SCALES_DIFFER = "x scales differ between panels"
+_ALIKE = 1.5
+_KEY_LINE_MM = 3.8
 
 
 def bar_page(
@@ -27,6 +34,7 @@ def bar_page(
     journal: Journal,
     sentences: Sequence[str],
     marker: str = "o",
+    more: Sequence[Mark] = (),
 ) -> Page:
     """Lay out one panel a group, at most three a row.
 
@@ -46,6 +54,8 @@ def bar_page(
         Small print for the foot.
     marker
         Shape that the key of significance shows.
+    more
+        Rarer marks for the key: how each is drawn (a hatched square, or a marker) and what it says.
     """
     groups = list(dict.fromkeys(table["group"]))
     rows = [panels.driver_rows(result, table.loc[table["group"] == g], value) for g in groups]
@@ -55,8 +65,11 @@ def bar_page(
     small = journal.size - (1.0 if columns > 1 else 0.5)
     gutter = 4.0
     panel = (width - 3.0 - gutter * (columns - 1)) / columns
-    foot_high = panels.foot_height(sentences, width - 4.0, small - 0.5)
-    furniture = lines * 17.0 + 8.0 + foot_high
+    # Whether scales differ shows only after drawing: several panels keep room for the sentence.
+    said = [*sentences, SCALES_DIFFER] if len(groups) > 1 else list(sentences)
+    foot_high = panels.foot_height(said, width - 4.0, small - 0.5)
+    key_high = 6.0 + (_KEY_LINE_MM if more else 0.0)
+    furniture = lines * 17.0 + 2.0 + key_high + foot_high
     tall = max(part.span for part in rows)
     names, label_width, pitch = _fitted(result, rows, 0.4 * panel, small, (TALLEST_MM - furniture) / (lines * tall))
     height = furniture + lines * tall * pitch
@@ -70,10 +83,15 @@ def bar_page(
         draw(ax, part)
         letter = string.ascii_lowercase[index] if len(groups) > 1 else ""
         panels.panel_title(ax, letter, group_title(group, part.table), small + 0.5, label_width + 1.5)
-    key_top = height - foot_high - 6.0
-    _key(on, key_top, [c for part in rows for c in part.categories], small, marker)
-    panels.foot(on, 2.0, height - foot_high, sentences, small - 0.5)
+    _key(on, height - foot_high - key_high, [c for part in rows for c in part.categories], small, marker, more)
+    panels.foot(on, 2.0, height - foot_high, said if _scales_differ(on) else sentences, small - 0.5)
     return on
+
+
+def _scales_differ(on: Page) -> bool:
+    """Whether the same length stands for clearly different numbers; the panels are equally wide."""
+    spans = [float(np.ptp(ax.get_xlim())) for ax in on.figure.axes]
+    return max(spans) > _ALIKE * min(spans)
 
 
 def _fitted(result: Result, rows: list[Rows], widest: float, size: float, room: float) -> tuple[list[list[str]], float, float]:
@@ -88,7 +106,7 @@ def _fitted(result: Result, rows: list[Rows], widest: float, size: float, room: 
 
 def group_title(group: str, table: pd.DataFrame) -> str:
     """Return ``"Sink (n = 1,200)"``."""
-    name = "All pixels" if group == "all" else group[:1].upper() + group[1:]
+    name = "Whole sample" if group == ALL else group[:1].upper() + group[1:]
     return f"{name} (n = {panels.count(table['n'].max())})" if len(table) else name
 
 
@@ -98,17 +116,26 @@ def _labels(result: Result, rows: list[Rows], widest: float, size: float, lines:
     return names, max((panels.text_width(line, size) for line in parts), default=0.0)
 
 
-def _key(on: Page, top: float, categories: list[str], size: float, marker: str) -> None:
+def _key(on: Page, top: float, categories: list[str], size: float, marker: str, more: Sequence[Mark]) -> None:
     words = panels.SIGNIFICANCE_KEY
     needed = sum(panels.text_width(c.capitalize(), size) + 6.8 for c in set(categories))
     beside = needed + 6.0 + panels.text_width(words, size) < on.width
     left = panels.category_key(on, 2.0, top if beside else top - 2.2, categories, size)
     left, top = (left, top) if beside else (2.0, top + 1.6)
-    y = 1 - (top + 1.3) / on.height
     for at, face in ((left + 1.0, INK), (left + 3.6, "white")):
-        dot = Line2D(
-            [at / on.width], [y], marker=marker, markersize=3.4, markerfacecolor=face, markeredgecolor=INK,
-            markeredgewidth=0.7, linestyle="none", transform=on.figure.transFigure,
-        )  # fmt: skip
-        on.figure.add_artist(dot)
+        _mark(on, at, top, {"marker": marker, "markerfacecolor": face})
     on.text(left + 5.4, top, words, size)
+    left, top = 2.0, top + _KEY_LINE_MM
+    for look, meaning in more:
+        _mark(on, left + 1.0, top, look)
+        on.text(left + 2.8, top, meaning, size)
+        left += 2.8 + panels.text_width(meaning, size) + 4.0
+
+
+def _mark(on: Page, x: float, top: float, look: Mapping[str, Any]) -> None:
+    if "hatch" in look:
+        on.swatch(x - 1.0, top + 0.3, "white", edgecolor=INK, **look)
+        return
+    style: dict[str, Any] = {"markersize": 3.4, "markerfacecolor": INK, "markeredgecolor": INK, "markeredgewidth": 0.7} | look
+    where = ([x / on.width], [1 - (top + 1.3) / on.height])
+    on.figure.add_artist(Line2D(*where, linestyle="none", transform=on.figure.transFigure, **style))

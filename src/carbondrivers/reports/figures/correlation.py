@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,11 +11,18 @@ from matplotlib.axes import Axes
 from carbondrivers.attribution.correlation import CorrelationResult
 from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels
-from carbondrivers.reports.figures.bars import bar_page
+from carbondrivers.reports.figures.bars import Mark, bar_page
 from carbondrivers.reports.figures.panels import Rows
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import INK, Journal, drawing, plain
 from carbondrivers.reports.style import journal as journal_of
+
+EXACT = "exactly linear (no P)"
+# A P that does not exist must look neither like a small nor like a large one.
+_MARKS: dict[str, dict[str, Any]] = {
+    EXACT: {"marker": "D", "markersize": 3.0},
+    panels.NO_P: {"marker": "x", "markersize": 3.4},
+}
 
 
 def correlation(
@@ -61,12 +70,12 @@ def correlation_pictures(result: CorrelationResult, *, journal: Journal) -> list
         words = _axis_label(table)
         on = bar_page(
             result, table, value="r", draw=lambda ax, rows, s=size, w=words: _draw(ax, rows, s, w),  # type: ignore[misc]
-            journal=journal, sentences=_foot(result),
+            journal=journal, sentences=_foot(result), more=_rarer_marks(table),
         )  # fmt: skip
         caption = (
-            f"Correlation (r, points) of {_response(result)} with each driver and its "
+            f"Correlation (r, points) of {_response(result)} with each driver and its naive "
             f"{_confidence(result)} confidence interval, by group and driver category. Filled points have a naive "
-            "P < 0.05, which takes neighbouring pixels as independent."
+            "P < 0.05. Interval and P are naive, because they take neighbouring rows as independent."
         )
         width = "onehalf" if len(names) == 1 else "double"
         name = "correlation" if index == 0 else f"correlation_{index + 1}"
@@ -76,9 +85,9 @@ def correlation_pictures(result: CorrelationResult, *, journal: Journal) -> list
 
 def _draw(ax: Axes, rows: Rows, size: float, words: str) -> None:
     table = rows.table
-    r, low, high, p = (table[c].to_numpy(dtype=np.float64) for c in ("r", "ci_low", "ci_high", "p"))
+    r, low, high = (table[c].to_numpy(dtype=np.float64) for c in ("r", "ci_low", "ci_high"))
     ax.axvline(0.0, color=INK, linewidth=0.6, zorder=1)
-    for y, value, a, b, naive, category in zip(rows.y, r, low, high, p, rows.categories, strict=True):
+    for y, value, a, b, kind, category in zip(rows.y, r, low, high, _kinds(table), rows.categories, strict=True):
         if not np.isfinite(value):
             continue
         colour = panels.colour_of(category)
@@ -88,8 +97,9 @@ def _draw(ax: Axes, rows: Rows, size: float, words: str) -> None:
                 value, y, xerr=[[max(value - a, 0.0)], [max(b - value, 0.0)]], fmt="none", ecolor=INK,
                 elinewidth=0.7, capsize=1.4, capthick=0.7, zorder=3,
             )  # fmt: skip
-        face = colour if naive < 0.05 else "white"
-        ax.plot(value, y, "o", markersize=3.6, markerfacecolor=face, markeredgecolor=colour, markeredgewidth=0.9, zorder=4)
+        face = "white" if kind == "open" else colour
+        look = {"marker": "o", "markersize": 3.6} | _MARKS.get(kind, {})
+        ax.plot(value, y, markerfacecolor=face, markeredgecolor=colour, markeredgewidth=0.9, zorder=4, **look)
     ends = _ends(r, low, high)
     marks = np.concatenate([r, low, high])
     finite = marks[np.isfinite(marks)]
@@ -98,6 +108,18 @@ def _draw(ax: Axes, rows: Rows, size: float, words: str) -> None:
     ax.locator_params(axis="x", nbins=5)
     ax.tick_params(axis="x", labelsize=size - 0.5)
     ax.set_xlabel(words, fontsize=size, labelpad=1.5)
+
+
+def _kinds(table: pd.DataFrame) -> list[str]:
+    """How each row is marked: ``"filled"``, ``"open"``, or by a key of ``_MARKS`` where there is no P."""
+    r, p = (table[c].to_numpy(dtype=np.float64) for c in ("r", "p"))
+    without = np.where(np.abs(r) >= 1 - 1e-9, EXACT, panels.NO_P)
+    return [str(kind) for kind in np.where(np.isnan(p), without, np.where(p < 0.05, "filled", "open"))]
+
+
+def _rarer_marks(table: pd.DataFrame) -> list[Mark]:
+    drawn = set(_kinds(table.loc[table["r"].notna()]))
+    return [(look, words) for words, look in _MARKS.items() if words in drawn]
 
 
 def _ends(r: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -124,6 +146,6 @@ def _foot(result: CorrelationResult) -> list[str]:
     return [
         f"response: {_response(result)}",
         f"n = {panels.count(result.n)}",
-        f"whiskers: {_confidence(result)} interval, every pixel counted as independent",
-        "sorted by abs(r) within each category",
+        f"whiskers: naive {_confidence(result)} interval, every row counted as independent",
+        "sorted by abs(r) within each category, categories by their strongest driver",
     ]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
 from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels
-from carbondrivers.reports.figures.bars import bar_page
+from carbondrivers.reports.figures.bars import Mark, bar_page
 from carbondrivers.reports.figures.panels import Rows
 from carbondrivers.reports.figures.triangle import page_width, strata_words, triangle_page
 from carbondrivers.reports.registry import Picture, figure_of
-from carbondrivers.reports.style import INK, Journal, drawing, plain
+from carbondrivers.reports.style import INK, Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
+
+# A P that does not exist must look neither like a small nor like a large one.
+_WITHOUT_P = "//////"
 
 
 def factors(result: GeodetectorResult, ax: Axes | None = None, *, group: str = "all", journal: str | Journal = "jal") -> Axes:
@@ -59,16 +63,16 @@ def factor_pictures(result: GeodetectorResult, *, journal: Journal) -> list[Pict
         response = result.label(str(table["response"].iloc[0]))
         sentences = [
             f"response: {response}", f"n = {panels.count(result.n)}", strata_words(result),
-            "sorted by q within each category",
+            "sorted by q within each category, categories by their strongest driver",
         ]  # fmt: skip
         on = bar_page(
             result, table, value="q", draw=lambda ax, rows, s=size: _draw(ax, rows, s),  # type: ignore[misc]
-            journal=journal, sentences=sentences, marker="s",
+            journal=journal, sentences=sentences, marker="s", more=_rarer_marks(table),
         )  # fmt: skip
         caption = (
             f"Explanatory power (q) of each driver for {response}, by group and driver category. "
             f"{strata_words(result).capitalize()}. Open bars: naive P of the F test is 0.05 or more; naive, because it "
-            "takes neighbouring pixels as independent."
+            "takes neighbouring rows as independent."
         )
         name = "factors" if index == 0 else f"factors_{index + 1}"
         found.append(Picture(name, on.figure, table, caption, "onehalf" if len(names) == 1 else "double"))
@@ -84,14 +88,18 @@ def interaction_pictures(result: GeodetectorResult, *, journal: Journal) -> list
         on = triangle_page(result, group, journal)
         name = f"interaction_{panels.slug(group)}"
         name = f"{name}_{len(found) + 1}" if any(p.name == name for p in found) else name
-        where = "all pixels" if group == "all" else f"group {plain(group)}"
         caption = (
-            f"Explanatory power (q) of each driver (diagonal) and each pair of drivers, {where}. The type of a pair is "
-            "given where the F test of its non-additive part has a naive P < 0.05. Dashed frame: strongest pair."
+            f"Explanatory power (q) of each driver (diagonal) and each pair of drivers, {panels.group_words(group)}. The type "
+            "of a pair is given where the F test of its non-additive part has a naive P < 0.05 after adjustment over the "
+            "pairs (Benjamini–Hochberg). Dashed frame: strongest pair."
         )
         drivers = (result.factors["group"] == group).sum()
         found.append(Picture(name, on.figure, pairs, caption, page_width(int(drivers))))
     return found
+
+
+def _rarer_marks(table: pd.DataFrame) -> list[Mark]:
+    return [({"hatch": _WITHOUT_P}, panels.NO_P)] if (table["q"].notna() & table["p"].isna()).any() else []
 
 
 def _draw(ax: Axes, rows: Rows, size: float) -> None:
@@ -100,7 +108,8 @@ def _draw(ax: Axes, rows: Rows, size: float) -> None:
         colour = panels.colour_of(category)
         if np.isfinite(value):
             face = colour if naive < 0.05 else "white"
-            ax.barh(y, value, height=0.62, facecolor=face, edgecolor=colour, linewidth=0.7)
+            hatch = _WITHOUT_P if np.isnan(naive) else None
+            ax.barh(y, value, height=0.62, facecolor=face, edgecolor=colour, linewidth=0.7, hatch=hatch)
     ax.axvline(0.0, color=INK, linewidth=0.6)
     ax.set_xlim(0.0, max(0.02, float(np.nanmax(q, initial=0.0)) * 1.02))
     panels.print_values(

@@ -22,11 +22,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from carbondrivers.attribution.result import Result
+from carbondrivers.datasets.sample import ALL
 from carbondrivers.reports.style import CATEGORY_COLOURS, FOOT_INK, INK, RULE_INK, plain, unit_text
 
 MM_PER_INCH = 25.4
 MM_PER_POINT = MM_PER_INCH / 72
 SIGNIFICANCE_KEY = "filled: naive P < 0.05 (spatial autocorrelation ignored)"
+NO_P = "P undefined"
 MAX_PANELS = 6
 # Measured at 720 dots an inch; at screen resolution hinting makes text up to three per cent wider.
 _HINTING = 1.03
@@ -141,6 +143,20 @@ def decimals(value: float, digits: int = 2) -> str:
 def count(n: float) -> str:
     """Return a number of rows with thousands separators."""
     return f"{int(n):,}" if np.isfinite(n) else "n/a"
+
+
+def years_text(years: Iterable[float]) -> str:
+    """Return ``"2001–2020"``, one year alone, or nothing where no year is known."""
+    known = [float(year) for year in years if np.isfinite(year)]
+    if not known:
+        return ""
+    first, last = (f"{np.floor(end):.0f}" for end in (min(known), max(known)))
+    return first if first == last else f"{first}–{last}"
+
+
+def group_words(group: str) -> str:
+    """Return what a caption calls a group of rows, towers and pixels alike."""
+    return "whole sample" if group == ALL else f"group {plain(group)}"
 
 
 def slug(text: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,19 @@ GLYPHS: dict[str, dict[str, Any]] = {
     "enhance, nonlinear": {"marker": "^", "filled": True},
     "enhance, bivariate": {"marker": "o", "filled": False},
     "independent": {"marker": "s", "filled": False},
-    "weaken, univariate": {"marker": "v", "filled": False},
-    "weaken, nonlinear": {"marker": "v", "filled": True},
     "not distinguishable": {"marker": "_", "filled": True},
 }
+SPELLED = {"not distinguishable": "not distinguishable\nfrom additive"}
 COLOURS = LinearSegmentedColormap.from_list("explanatory power", SEQUENTIAL)
 STARS_KEY = "naive P, neighbours counted as independent: *** < 0.001, ** < 0.01, * < 0.05, n.s. 0.05 or more"
 ROOMY = 12
 _STARRED_CELL_MM = 4.7
+_LARGEST_CELL_MM = 9.0
+_SLANT = 40.0
+# Height of a line of a label, in text sizes.
+_LINE = 1.15
+# A slanted label may be longer than an upright one before it is wrapped or cut.
+_STRETCH = 1.4
 
 
 def interaction(
@@ -61,9 +67,77 @@ def interaction(
             return triangle_page(result, group, profile).figure.axes[0]
         drivers = _sorted_drivers(result, group)
         cell = panels.axes_mm(ax)[0] / max(len(drivers), 1)
-        labels = [fit_lines(result.label(d), 30.0, profile.size) for d in drivers]
-        _draw(ax, result, group, drivers, labels, cell, profile.size)
+        lines = 2 if cell >= _needed(2, profile.size) else 1
+        rows = [fit_lines(result.label(d), 30.0, profile.size, lines) for d in drivers]
+        columns = [fit_lines(result.label(d), 30.0 * _STRETCH, profile.size) for d in drivers]
+        _draw(ax, result, group, _Labels(drivers, rows, columns, cell, profile.size))
     return ax
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """Drivers with their labels beside the rows and over the columns, and the width of a cell in mm."""
+
+    drivers: list[str]
+    rows: list[str]
+    columns: list[str]
+    cell: float
+    size: float
+
+    @property
+    def left(self) -> float:
+        """Room to the left of the cells."""
+        return max(_widest(label, self.size) for label in self.rows) + 5.5
+
+    @property
+    def reach(self) -> list[float]:
+        """How far each slanted label stands out to the right; the last ones beyond the last column."""
+        return [0.8 * _widest(label, self.size) + 2.0 for label in self.columns]
+
+    @property
+    def rise(self) -> list[float]:
+        """How far each slanted label stands out upwards."""
+        height = _LINE * self.size * panels.MM_PER_POINT
+        return [0.9 * r + 1.0 + 0.8 * height * c.count("\n") for r, c in zip(self.reach, self.columns, strict=True)]
+
+
+def _widest(label: str, size: float) -> float:
+    return max(text_width(line, size) for line in label.split("\n"))
+
+
+def _needed(lines: int, size: float) -> float:
+    """Height of a cell beside which a label of so many lines has room."""
+    return lines * _LINE * size * panels.MM_PER_POINT
+
+
+def _labelled(result: GeodetectorResult, drivers: list[str], width: float, size: float) -> _Labels:
+    """Wrap labels before any is cut, as far as the cells stay large enough."""
+    k = len(drivers)
+    widest = (0.22 if k <= ROOMY else 0.19 if k <= 18 else 0.15) * width
+    plain = _trial(result, drivers, width, size, (widest, 1), (widest, 1))
+    least = min(_STARRED_CELL_MM, plain.cell)
+    best = plain
+    for across, down in (((widest * _STRETCH, 1), (widest, 2)), ((widest, 2), (widest, 2)), ((widest, 1), (widest, 2))):
+        trial = _trial(result, drivers, width, size, across, down)
+        lines = max(label.count("\n") + 1 for label in trial.columns)
+        slanted = _needed(lines, size) / np.sin(np.deg2rad(_SLANT)) if lines > 1 else 0.0
+        if trial.cell >= max(least, slanted, _needed(2, size)) and _cut_short(trial) < _cut_short(best):
+            best = trial
+    return best
+
+
+def _trial(
+    result: GeodetectorResult, drivers: list[str], width: float, size: float, across: tuple[float, int], down: tuple[float, int]
+) -> _Labels:
+    """Labels in given widths and lines, and the cells that they leave room for."""
+    rows, columns = ([fit_lines(result.label(d), wide, size, lines) for d in drivers] for wide, lines in (down, across))
+    labels = _Labels(drivers, rows, columns, _LARGEST_CELL_MM, size)
+    room = [(width - labels.left - 1.0 - r) / (i + 0.6) for i, r in enumerate(labels.reach)]
+    return replace(labels, cell=min(_LARGEST_CELL_MM, *room))
+
+
+def _cut_short(labels: _Labels) -> int:
+    return sum(label.endswith("…") for label in (*labels.rows, *labels.columns))
 
 
 def triangle_page(result: GeodetectorResult, group: str, journal: Journal) -> Page:
@@ -71,20 +145,18 @@ def triangle_page(result: GeodetectorResult, group: str, journal: Journal) -> Pa
     drivers = _sorted_drivers(result, group)
     k, width = len(drivers), journal.width(page_width(len(drivers)))
     size = journal.size if k <= ROOMY else journal.size - 1.0
-    labels = [fit_lines(result.label(d), (0.22 if k <= ROOMY else 0.19 if k <= 18 else 0.15) * width, size) for d in drivers]
-    left = max(text_width(label, size) for label in labels) + 5.5
-    # Labels slanted by 40 degrees stand out to the upper right; the last ones beyond the last column.
-    reach = [0.8 * text_width(label, size) + 2.0 for label in labels]
-    cell = min(9.0, *((width - left - 1.0 - r) / (i + 0.6) for i, r in enumerate(reach)))
-    top = max([2.0, *(0.9 * r + 1.0 - i * cell for i, r in enumerate(reach))])
+    labels = _labelled(result, drivers, width, size)
+    left, cell = labels.left, labels.cell
+    top = max([2.0, *(up - i * cell for i, up in enumerate(labels.rise))])
     key_left, key_high = width - _key_width(journal.size), _key_height(result, group)
-    beside = [top + i * cell - 0.9 * r for i, r in enumerate(reach) if left + (i + 0.6) * cell + r > key_left - 2.0]
+    ends = [left + (i + 0.6) * cell + r for i, r in enumerate(labels.reach)]
+    beside = [top + i * cell - up for i, (up, end) in enumerate(zip(labels.rise, ends, strict=True)) if end > key_left - 2.0]
     top += max([0.0, *(key_high + 3.0 - y for y in beside)])
-    sentences = [*_sentences(result, group, cell, size), STARS_KEY if cell >= _STARRED_CELL_MM else ""]
+    sentences = [*_sentences(result, group, cell, size), *(_stars_key(result, group) if cell >= _STARRED_CELL_MM else [])]
     foot = panels.foot_height(sentences, width - 6.0, size - 1.0)
     height = max(top + k * cell, key_high + 3.0) + 8.5 + foot
     on = panels.page(width, height)
-    _draw(on.axes(left, top, k * cell, k * cell), result, group, drivers, labels, cell, size)
+    _draw(on.axes(left, top, k * cell, k * cell), result, group, labels)
     _keys(on, result, group, key_left, journal.size, _scale(result, group))
     panels.category_key(on, 2.0, height - foot - 5.0, [result.category(d) for d in drivers], size - 0.5)
     panels.foot(on, 2.0, height - foot, sentences, size - 1.0)
@@ -117,22 +189,26 @@ def _scale(result: GeodetectorResult, group: str) -> Normalize:
     return Normalize(0.0, min(1.0, max(0.1, np.ceil(highest * 10) / 10)))
 
 
-def _draw(
-    ax: Axes, result: GeodetectorResult, group: str, drivers: list[str], labels: list[str], cell: float, size: float
-) -> None:
-    k, scale = len(drivers), _scale(result, group)
+def _write_labels(ax: Axes, result: GeodetectorResult, labels: _Labels) -> None:
+    cell, size = labels.cell, labels.size
+    for i, (driver, row, column) in enumerate(zip(labels.drivers, labels.rows, labels.columns, strict=True)):
+        colour = panels.colour_of(result.category(driver))
+        ax.add_patch(Rectangle((-2.2 / cell, i + 0.07), 1.1 / cell, 0.86, color=colour, linewidth=0, clip_on=False))
+        ax.text(-3.2 / cell, i + 0.5, row, fontsize=size, ha="right", va="center", linespacing=1.0)
+        ax.text(
+            i + 0.45, i - 0.8 / cell, column, fontsize=size, rotation=_SLANT, rotation_mode="anchor", ha="left",
+            va="bottom", linespacing=1.0,
+        )  # fmt: skip
+
+
+def _draw(ax: Axes, result: GeodetectorResult, group: str, labels: _Labels) -> None:
+    cell, k, scale = labels.cell, len(labels.drivers), _scale(result, group)
     ax.set_xlim(0, k)
     ax.set_ylim(k, 0)
     ax.axis("off")
-    place = {driver: i for i, driver in enumerate(drivers)}
-    small = _number_size(cell, size)
-    for i, (driver, label) in enumerate(zip(drivers, labels, strict=True)):
-        colour = panels.colour_of(result.category(driver))
-        ax.add_patch(Rectangle((-2.2 / cell, i + 0.07), 1.1 / cell, 0.86, color=colour, linewidth=0, clip_on=False))
-        ax.text(-3.2 / cell, i + 0.5, label, fontsize=size, ha="right", va="center")
-        ax.text(
-            i + 0.45, i - 0.8 / cell, label, fontsize=size, rotation=40, rotation_mode="anchor", ha="left", va="bottom",
-        )  # fmt: skip
+    place = {driver: i for i, driver in enumerate(labels.drivers)}
+    small = _number_size(cell, labels.size)
+    _write_labels(ax, result, labels)
     table = result.factors.loc[result.factors["group"] == group]
     pairs = _pairs(result, group)
     for row in pairs.to_dict("records"):
@@ -144,7 +220,7 @@ def _draw(
         face = _cell(ax, i, i, float(row["q"]), scale, small, cell, weight="bold")
         _frame(ax, i, i, linestyle="-", linewidth=0.9)
         if cell >= _STARRED_CELL_MM:
-            mark = _stars(float(row["p"]))
+            mark = _stars(float(row["p"])) if np.isfinite(row["q"]) else ""
             ax.text(i + 0.5, i + 0.77, mark, fontsize=small, ha="center", va="center", color=ink_on(face))
     if pairs["q"].notna().any():
         best = pairs.sort_values(["q", "driver", "driver_2"]).dropna(subset="q").to_dict("records")[-1]
@@ -197,8 +273,14 @@ def _number(q: float, cell: float, size: float) -> str:
 
 def _stars(p: float) -> str:
     if not np.isfinite(p):
-        return ""
+        return "n/a"
     return next((mark for level, mark in ((0.001, "***"), (0.01, "**"), (0.05, "*")) if p < level), "n.s.")
+
+
+def _stars_key(result: GeodetectorResult, group: str) -> list[str]:
+    table = result.factors.loc[result.factors["group"] == group]
+    without = (table["q"].notna() & table["p"].isna()).any()
+    return [STARS_KEY, f"n/a below q: {panels.NO_P}" if without else ""]
 
 
 def _counts(result: GeodetectorResult, group: str) -> dict[str, int]:
@@ -210,8 +292,13 @@ def _key_width(size: float) -> float:
     return text_width("not distinguishable (000)", size - 0.5) + 9.0
 
 
+def _spelled(kind: str) -> str:
+    return SPELLED.get(kind, kind)
+
+
 def _key_height(result: GeodetectorResult, group: str) -> float:
-    return 7.0 + 4.3 * len(_counts(result, group)) + 2 * 5.2 + 13.0
+    kinds = _counts(result, group)
+    return 7.0 + 4.3 * len(kinds) + 3.0 * sum(_spelled(kind).count("\n") for kind in kinds) + 2 * 5.2 + 13.0
 
 
 def _keys(on: Page, result: GeodetectorResult, group: str, left: float, size: float, scale: Normalize) -> None:
@@ -224,8 +311,9 @@ def _keys(on: Page, result: GeodetectorResult, group: str, left: float, size: fl
     y = 7.0
     for kind, n in _counts(result, group).items():
         _glyph(ax, 2.0, y, kind, INK, 4.2)
-        ax.text(5.6, y, f"{kind} ({n})", fontsize=size - 0.5, va="center")
-        y += 4.3
+        more = 3.0 * _spelled(kind).count("\n")
+        ax.text(5.6, y + more / 2, f"{_spelled(kind)} ({n})", fontsize=size - 0.5, va="center", linespacing=1.05)
+        y += 4.3 + more
     for words, dash in (("single factor q", "-"), ("strongest pair", (0, (2.4, 1.2)))):
         ax.add_patch(Rectangle((0.2, y - 1.2), 3.6, 3.6, fill=False, edgecolor=INK, linewidth=1.0, linestyle=dash))
         ax.text(5.6, y + 0.6, words, fontsize=size - 0.5, va="center")
@@ -240,11 +328,13 @@ def _keys(on: Page, result: GeodetectorResult, group: str, left: float, size: fl
 
 def _sentences(result: GeodetectorResult, group: str, cell: float, size: float) -> list[str]:
     table = result.factors.loc[result.factors["group"] == group]
-    where = "all pixels" if group == "all" else f"group: {group}"
+    pairs = _pairs(result, group)
+    unnamed = int((pairs["q"].notna() & ~pairs["interaction"].isin(GLYPHS)).sum())
     tight = text_width("0.00", _number_size(cell, size), "bold") > 0.94 * cell
     return [
-        f"{where}, n = {panels.count(table['n'].max())}",
+        f"{panels.group_words(group)}, n = {panels.count(table['n'].max())}",
         strata_words(result),
-        "a type is named where the non-additive part has naive P < 0.05",
+        "a type is named where the non-additive part has naive P < 0.05, adjusted over the pairs (Benjamini–Hochberg)",
+        f"no mark: type undefined ({unnamed})" if unnamed else "",
         "the zero before the point is left out" if tight else "",
     ]

@@ -14,7 +14,7 @@ def correlation_tables(result: CorrelationResult) -> list[Table]:
     frame = result.correlations.assign(strength=result.correlations["r"].abs())
     frame["order"] = frame["group"].map({g: i for i, g in enumerate(frame["group"].unique())})
     frame = frame.sort_values(["order", "strength"], ascending=[True, False], kind="stable", ignore_index=True)
-    level = f"{100 * result.parameters['confidence']:g} % CI"
+    level = f"Naive {100 * result.parameters['confidence']:g} % CI"
     return [
         Table(
             "correlation",

@@ -26,14 +26,15 @@ def geodetector_tables(result: GeodetectorResult) -> list[Table]:
         f"Interaction detector: share of {response} explained by each pair of drivers",
         _by_q(result.interactions),
         (
-            "F and naive P test the part of the crossing that an additive fit of the two drivers leaves; where it is not "
-            "found (P of 0.05 or more) the classic type is not evidence of an interaction.",
+            "F and naive P test the part of the crossing that an additive fit of the two drivers leaves; unless it is found "
+            "(adjusted naive P < 0.05) the classic type is not evidence of an interaction.",
         ),
         NAIVE
         | {"statistic": "F", "df": "df1", "df_2": "df2", "q": "q of the pair", "q_driver": "q of driver 1",
-           "q_driver_2": "q of driver 2", "driver": "Driver 1", "driver_2": "Driver 2"},
-        ("group", "driver", "driver_2", "q_driver", "q_driver_2", "q", "interaction", "interaction_classic", "statistic",
-         "df", "df_2", "p"),
+           "q_driver_2": "q of driver 2", "driver": "Driver 1", "driver_2": "Driver 2",
+           "cells": "Crossed strata", "epsilon2": "epsilon² of the pair"},
+        ("group", "driver", "driver_2", "q_driver", "q_driver_2", "q", "epsilon2", "cells", "interaction",
+         "interaction_classic", "statistic", "df", "df_2", "p", "p_adjusted"),
     )  # fmt: skip
     strata = Table(
         "geodetector_strata",

@@ -12,7 +12,7 @@ def recovery_tables(result: RecoveryResult) -> list[Table]:
     found = Table(
         "recovery", "Planted effects (standardised) and what was found", result.recovery, (),
         {"direct": "Planted direct", "indirect": "Planted indirect", "total": "Planted total", "rank": "Planted rank",
-         "p": "Naive P of r", "planted": "Planted as", "note": "Remark"},
+         "p": "Naive P of r", "p_q": "Naive P of q", "planted": "Planted as", "note": "Remark"},
     )  # fmt: skip
     pairs = Table(
         "recovery_pairs", "Planted interacting pairs and the verdict on them", result.pairs, (),

@@ -13,19 +13,19 @@ def trend_tables(result: TrendResult) -> list[Table]:
     name = str(result.variables["name"].iloc[0])
     label, unit = result.label(name), result.unit(name)
     per_year = unit_words(f"{unit} a-1".strip())
-    shares = "; ".join(f"{m}: {p['share'].sum():.1%}" for m, p in result.classes.groupby("method", sort=False))
     return [
         Table(
             "trend_classes", f"Trend classes of {label}", result.classes,
-            (f"Shares are of the {result.classes['share_of'].iloc[0]}; they add to 100 % ({shares}).",),
+            (f"Shares are of the {result.classes['share_of'].iloc[0]} and add to 100 % for each test.",),
             {"level": "Class", "n": "Cells", "area_km2": "Area (km²)", "method": "Test"},
-            ("method", "level", "n", "area_km2", "share", "share_of"),
+            ("method", "level", "n", "area_km2", "share"),
         ),
         Table(
-            "trend_regional", f"Trend of the area-weighted mean {label} ({per_year})", result.regional, (),
+            "trend_regional", f"Trend of the area-weighted mean {label} ({per_year})", result.regional,
+            ("P of Theil-Sen is Mann-Kendall's.",),
             {"estimate": "Slope", "std_error": "Standard error", "ci_low": "95 % CI, low", "ci_high": "95 % CI, high",
-             "statistic": "t or Z", "n": "Years", "p": "P"},
-            ("method", "estimate", "std_error", "ci_low", "ci_high", "statistic", "p", "n", "note"),
+             "statistic": "t or Z", "n": "Years", "p": "Naive P"},
+            ("method", "estimate", "std_error", "ci_low", "ci_high", "statistic", "p", "n"),
         ),
         Table(
             "trend_series", f"Area-weighted mean {label} by year ({unit_words(unit) or 'unit of the data'})", result.series, (),

@@ -27,8 +27,8 @@ def correlation_text(result: CorrelationResult) -> Text:
     methods = (
         f"Pearson's correlation coefficient of the response with each continuous driver was tested by Student's t with "
         f"n - 2 degrees of freedom; {level} % intervals are by Fisher's z transformation (Fisher 1921). P-values were "
-        "adjusted over the drivers of a group (Benjamini and Hochberg 1995). They take pixels as independent and are "
-        "called naive for that."
+        "adjusted over the drivers of a group (Benjamini and Hochberg 1995). P-values and intervals take rows as independent "
+        "and are called naive for that."
     )
     return by_group(findings, methods)
 

@@ -10,7 +10,7 @@ from carbondrivers.reports.registry import Text, text_of
 def recovery_text(result: RecoveryResult) -> Text:
     """Return whether the planted strongest driver was named, and which null drivers fool a naive P."""
     methods = (
-        "The region is virtual: its response was written by a structural causal model on standardised drivers, whose "
-        "direct, indirect and total effects are known and set beside the statistics."
+        "The multi-year mean of NEP was planted: a structural causal model on standardised drivers wrote it, whose direct, "
+        "indirect and total effects are known and are set beside the statistics."
     )
     return Text(tuple(f"Truth: {note}" for note in result.notes), methods)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from carbondrivers.attribution.trend import TrendResult
 from carbondrivers.reports.registry import Text, text_of
-from carbondrivers.reports.words import number, p_text, quantity
+from carbondrivers.reports.words import joined, number, p_text, quantity
 
 NAMES = {"ols": "least squares, t-test", "theil_sen": "Theil-Sen, Mann-Kendall test"}
+
+SLOPES = {
+    "ols": "ordinary least squares",
+    "theil_sen": "the median of all pairwise slopes (Theil 1950; Sen 1968)",
+}
 
 
 @text_of(TrendResult)
@@ -19,10 +24,11 @@ def trend_text(result: TrendResult) -> Text:
     for row in result.regional.to_dict("records"):
         slope, low, high = (float(row[key]) for key in ("estimate", "ci_low", "ci_high"))
         p = p_text(float(row["p"]))
+        clear = "" if float(row["p"]) < 0.05 else ", no trend that can be told from zero"
         findings.append(
-            f"Trend: the regional mean {label} changed by {quantity(slope, per_year, 3)} from {first} to {last} "
+            f"Trend: the slope of the regional mean of {label} from {first} to {last} is {quantity(slope, per_year, 3)} "
             f"({NAMES[str(row['method'])]}; 95 % CI {number(low, 3)} to {number(high, 3)}, "
-            f"P {p if p.startswith('<') else '= ' + p}, {row['n']} years)."
+            f"naive P {p if p.startswith('<') else '= ' + p}, {row['n']} years{clear})."
         )
     for method, part in result.classes.groupby("method", sort=False):
         share = part.set_index("level")["share"]
@@ -32,10 +38,16 @@ def trend_text(result: TrendResult) -> Text:
             f"Trend map ({method}): {100 * up:.1f} % of the area increased and {100 * down:.1f} % decreased at P < 0.05 "
             f"(share of the {part['share_of'].iloc[0]})."
         )
-    methods = (
-        "The trend of each cell was estimated by ordinary least squares and by the Theil-Sen slope (median of all pairwise "
-        "slopes) and tested by Mann-Kendall with ties and continuity correction (Mann 1945; Kendall 1975; Sen 1968), on true "
-        f"years, for cells with at least {result.parameters['min_valid']} valid years. P-values were adjusted over the map "
-        "by Benjamini and Hochberg (1995). Areas and regional means are weighted by true cell area."
+    return Text(tuple(findings), _methods(result))
+
+
+def _methods(result: TrendResult) -> str:
+    chosen = [SLOPES[name] for name in SLOPES if name in result.parameters["method"]]
+    slopes = f"The slope of each cell was estimated by {joined(chosen)}. " if chosen else ""
+    adjusted = result.parameters["significance"] == "benjamini_hochberg"
+    classed = "P adjusted over the map by Benjamini and Hochberg (1995)" if adjusted else "P of each cell, not adjusted"
+    return (
+        f"{slopes}Trends were tested by Mann-Kendall with ties and continuity correction (Mann 1945; Kendall 1975), on true "
+        f"years, for cells with at least {result.parameters['min_valid']} valid years; the map is classed by the {classed}. "
+        "Both P take the years of a cell as independent. Areas and regional means are weighted by true cell area."
     )
-    return Text(tuple(findings), methods)

@@ -1,0 +1,59 @@
+"""What a report says of the data before any analysis: where they come from, what was left out, how NEP was estimated."""
+
+from __future__ import annotations
+
+from carbondrivers.study.schema import StudySpec
+
+
+def data_paragraphs(spec: StudySpec, seed: int) -> tuple[str, ...]:
+    """Return the paragraphs about data and NEP, with every parameter of the model and its source.
+
+    Examples
+    --------
+    >>> spec = StudySpec.model_validate({"study": {"title": "t", "region": "demo"}, "response": {"name": "nep"}})
+    >>> data_paragraphs(spec, 1)[0][:38]
+    "The data are the virtual region 'demo'"
+    """
+    found = [_origin(spec, seed)]
+    if spec.nep.model == "npp_minus_rh":
+        found.append(_respiration(spec))
+    if spec.kind != "table":
+        span = f" over {spec.study.years[0]} to {spec.study.years[1]}" if spec.study.years else " over all years"
+        found.append(f"The sample explains the mean of each cell{span}; drivers with several years enter as their mean.")
+    return tuple(found)
+
+
+def _origin(spec: StudySpec, seed: int) -> str:
+    if spec.study.region:
+        return (
+            f"The data are the virtual region {spec.study.region!r} (seed {seed}), made by carbondrivers with a planted truth; "
+            "they are not real data of any place."
+        )
+    if spec.table:
+        column = spec.response.column or spec.response.name
+        return f"The response {spec.response.name!r} and its drivers are columns of {spec.table.file} (column {column!r})."
+    masked = [
+        f"cells of {name!r} whose mean over time is below {grid.mask_below:g} were left out"
+        for name, grid in {spec.response.name: spec.response, **spec.layers, **spec.drivers}.items()
+        if grid.mask_below is not None
+    ]
+    source = spec.response.source or ", ".join(layer.source for layer in spec.layers.values())
+    return f"The response {spec.response.name!r} was read from {source}" + "".join(f"; {words}" for words in masked) + "."
+
+
+def _respiration(spec: StudySpec) -> str:
+    from carbondrivers.nep_models.apply import parameters
+
+    table, given = parameters("soil_respiration.pei"), spec.nep.rh
+    rate, wet = table["rate"]["value"], table["c"]["value"]
+    days = "30 days" if given.days == "30" else "the true days of the month"
+    if given.form == "as_printed":
+        model = f"Rh = {rate:g} exp({given.b:g} T) ln({wet:g} P + 1), the printed product, whose annual values are impossible"
+    else:
+        model = f"Rh = {rate:g} (exp({given.b:g} T) + ln({wet:g} P + 1)) x {days} x {given.rh_fraction:g}"
+    return (
+        "NEP was estimated as NPP - Rh. Heterotrophic respiration of a month was "
+        f"{model} (g C m-2 month-1; T monthly mean temperature in degC, P monthly precipitation in mm; after Pei et al. 2009, "
+        f"constants as in later studies and public code, the original not seen: {table['form']['source']}), summed over the "
+        "twelve months."
+    )
