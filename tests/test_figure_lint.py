@@ -6,7 +6,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from carbondrivers.reports.lint import lint
+from carbondrivers.reports.lint import lint, summary
 
 
 def blank(width: float = 100.0, height: float = 60.0) -> Figure:
@@ -105,3 +105,15 @@ def test_judging_changes_nothing() -> None:
     text = figure.text(0.5, 0.5, "turned", rotation=30, fontsize=8)
     lint(figure)
     assert text.get_rotation() == 30
+
+
+def test_summary_names_a_few_and_counts_the_rest() -> None:
+    figure = blank()
+    for i in range(30):
+        figure.text(0.5, 0.5, f"label {i}", fontsize=8)
+    problems = lint(figure)
+    assert len(problems) == 435
+    assert summary(problems) == "; ".join([*problems[:3], "and 432 more"])
+    assert len(summary(problems)) < 400
+    assert summary(problems[:3]) == "; ".join(problems[:3])
+    assert summary([]) == ""

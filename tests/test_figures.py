@@ -6,28 +6,32 @@ import dataclasses
 import sys
 import warnings
 from collections.abc import Callable
+from itertools import combinations
+from typing import Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from carbondrivers.attribution.accounts import account
 from carbondrivers.attribution.correlation import CorrelationResult, pearson
 from carbondrivers.attribution.descriptive import describe
-from carbondrivers.attribution.geodetector import TYPES, GeodetectorResult, detect
+from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
 from carbondrivers.attribution.result import Result
-from carbondrivers.attribution.trend import TrendResult, trend
+from carbondrivers.attribution.trend import TREND_METHODS, TrendMethod, TrendResult, trend
 from carbondrivers.catalogue import CATEGORIES
 from carbondrivers.datasets.sample import Driver, PixelSample
 from carbondrivers.errors import OptionError
 from carbondrivers.reports.figures import map_furniture, panels
 from carbondrivers.reports.figures.correlation import correlation as draw_correlation
 from carbondrivers.reports.figures.geodetector import factors
+from carbondrivers.reports.figures.trend import trend as draw_trend
 from carbondrivers.reports.figures.trend import whole_shares
 from carbondrivers.reports.figures.triangle import interaction
 from carbondrivers.reports.lint import lint
@@ -35,6 +39,8 @@ from carbondrivers.reports.registry import Picture, pictures
 from carbondrivers.reports.save import figure_bytes
 from carbondrivers.reports.style import journal
 
+VERDICTS = ("enhance, nonlinear", "enhance, bivariate", "independent", "not distinguishable")
+SUBSETS = [chosen for k in (1, 2, 3) for chosen in combinations(TREND_METHODS, k)]
 LONG = "of the long growing season in $year_{x}$ (integrated over the whole depth)"
 
 
@@ -87,11 +93,34 @@ def with_gaps(result: CorrelationResult) -> CorrelationResult:
 
 def with_every_type(result: GeodetectorResult) -> GeodetectorResult:
     pairs = result.interactions.copy()
-    pairs["interaction"] = [TYPES[i % len(TYPES)] for i in range(len(pairs))]
-    pairs.loc[0, "q"], pairs.loc[0, "interaction"] = np.nan, ""
+    pairs["interaction"] = [VERDICTS[i % len(VERDICTS)] for i in range(len(pairs))]
+    pairs.loc[0, "q"], pairs.loc[[0, 5], "interaction"] = np.nan, ""
     singles = result.factors.copy()
     singles.loc[0, ["q", "p"]] = np.nan
+    singles.loc[1, "p"] = np.nan
     return dataclasses.replace(result, interactions=pairs, factors=singles)
+
+
+def without_p(result: CorrelationResult) -> CorrelationResult:
+    """One driver exactly linear in the response, one more without a P."""
+    table = result.correlations.copy()
+    table.loc[0, ["r", "ci_low", "ci_high"]] = -1.0
+    table.loc[0, "note"] = "exactly linear in the response: perhaps the response itself"
+    table.loc[[0, 1], "p"] = np.nan
+    return dataclasses.replace(result, correlations=table)
+
+
+def make_towers(crs: str | None = "EPSG:4326") -> PixelSample:
+    """World-wide sites with labels of real length, and a few extreme responses."""
+    rng = np.random.default_rng(11)
+    labels = ("Mean annual precipitation", "Above-ground biomass", "Soil organic carbon stock", "Mean annual temperature")
+    frame = pd.DataFrame({f"v{i}": rng.normal(size=300) for i in range(8)})
+    frame["nep"] = 60 * frame["v0"] + rng.normal(scale=60, size=300)
+    frame.loc[:2, "nep"] = [1900.0, -1400.0, 1800.0]
+    frame["x"], frame["y"] = rng.uniform(-170, 170, 300), rng.uniform(-55, 70, 300)
+    drivers = [Driver(f"v{i}", CATEGORIES[i % len(CATEGORIES)], "1", labels[i % 4]) for i in range(8)]
+    response = Driver("nep", "vegetation", "g C m-2 a-1", "NEP")
+    return PixelSample.from_frame(frame, response=response, drivers=drivers, coordinates=("x", "y"), crs=crs)
 
 
 CASES: dict[str, Callable[[], Result]] = {
@@ -100,7 +129,10 @@ CASES: dict[str, Callable[[], Result]] = {
     "correlation, 25 long names, 6 groups": lambda: pearson(make_sample(25, 6, long=True)),
     "correlation, 8 groups": lambda: pearson(make_sample(5, 8)),
     "correlation, gaps": lambda: with_gaps(pearson(make_sample(6, 2))),
+    "correlation, no P": lambda: without_p(pearson(make_sample(6, 2))),
+    "correlation, no P, 1 group": lambda: without_p(pearson(make_sample(6, 1))),
     "geodetector": lambda: detect(make_sample(10, 2)),
+    "geodetector, real labels": lambda: detect(make_towers()),
     "geodetector, 2 drivers": lambda: detect(make_sample(2, 1)),
     "geodetector, 1 driver": lambda: detect(make_sample(1, 1)),
     "geodetector, 25 long names": lambda: detect(make_sample(25, 1, long=True)),
@@ -108,6 +140,8 @@ CASES: dict[str, Callable[[], Result]] = {
     "trend": lambda: trend(make_stack()),
     "trend, degrees": lambda: trend(make_stack("EPSG:4326")),
     "trend, tall, long name": lambda: trend(make_stack(rows=40, columns=8, long=True)),
+    "trend, test only": lambda: trend(make_stack(), method=["mann_kendall"]),
+    "trend, least squares, long name": lambda: trend(make_stack(long=True), method=["ols"]),
     "account": lambda: account(make_stack()),
     "account, degrees, long name": lambda: account(make_stack("EPSG:4326", long=True)),
     "account, no reference system": lambda: account(make_stack("")),
@@ -115,6 +149,7 @@ CASES: dict[str, Callable[[], Result]] = {
     "recovery": make_recovery,
     "recovery, 25 long names": lambda: make_recovery(25, long=True),
     "sample": lambda: describe(make_sample()),
+    "sample, world-wide": lambda: describe(make_towers()),
     "sample, no reference system": lambda: describe(make_sample(crs=None, long=True)),
 }
 
@@ -185,7 +220,11 @@ def test_triangle_counts_its_types_and_frames_the_strongest() -> None:
     picture = named(pictures(result, journal("jal")), "interaction_all")
     shown = texts(picture)
     for kind, n in result.interactions["interaction"].value_counts().items():
-        assert not kind or f"{kind} ({n})" in shown
+        words = f"{kind} from additive" if kind == "not distinguishable" else kind
+        assert not kind or f"{words} ({n})" in [text.replace("\n", " ") for text in shown]
+    assert any("no mark: type undefined (1)" in text.replace("\n", " ") for text in shown)
+    assert any("n/a below q: P undefined" in text.replace("\n", " ") for text in shown)
+    assert "weaken" not in " ".join(shown)
     assert "n/a" in shown
     assert any("naive P" in text for text in shown)
 
@@ -295,3 +334,139 @@ def test_graticule_across_the_180th_meridian() -> None:
     map_furniture.graticule(ax, crs, 7.0)
     assert [t.get_text() for t in ax.get_xticklabels()] == ["175°E", "180°", "175°W"]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["5°S", "0°", "5°N"]
+
+
+def words_of(picture: Picture) -> str:
+    return " ".join(" ".join(texts(picture)).split())
+
+
+@pytest.mark.parametrize("method", SUBSETS, ids=" ".join)
+def test_trend_is_drawn_for_every_choice_of_methods(method: tuple[TrendMethod, ...]) -> None:
+    result = trend(make_stack(), method=method)
+    mapped, series = (named(pictures(result, journal("jal")), name) for name in ("trend_map", "trend_series"))
+    row = next((m for m in ("theil_sen", "ols") if m in method), "")
+    title = {"theil_sen": "Theil–Sen slope", "ols": "Least-squares slope", "": ""}[row]
+    for other in {"Theil–Sen slope", "Least-squares slope"} - {title}:
+        assert other not in words_of(mapped) + mapped.caption
+    assert title in words_of(mapped)
+    assert title in mapped.caption
+    assert mapped.width == ("double" if row else "onehalf")
+    assert sum(bool(ax.images) for ax in mapped.figure.axes) == (2 if row else 1)
+    for ax in (series.figure.axes[0], draw_trend(result)):
+        dashed = [line for line in ax.lines if line.get_linestyle() == "--"]
+        assert len(dashed) == bool(row)
+        if row:
+            found = result.regional.set_index("method").loc[row]
+            assert np.asarray(dashed[0].get_ydata())[0] == pytest.approx(found["intercept"])
+            rise = np.ptp(np.asarray(dashed[0].get_ydata())) / np.ptp(np.asarray(dashed[0].get_xdata()))
+            assert rise == pytest.approx(abs(found["estimate"]))
+            assert lint(draw_trend(result, journal="jgs").figure, 68.0) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("significance", "said"),
+    [
+        ("benjamini_hochberg", "naive P (years taken as independent), adjusted over the map (Benjamini–Hochberg)"),
+        ("naive", "naive P, neither adjusted for dependent years nor for the number of cells"),
+    ],
+)
+def test_class_map_owns_up_to_its_p(significance: Any, said: str) -> None:
+    result = trend(make_stack(), significance=significance)
+    assert said in words_of(named(pictures(result, journal("jal")), "trend_map"))
+
+
+@pytest.mark.parametrize("significance", ["benjamini_hochberg", "naive"])
+def test_class_shares_are_those_of_the_map(significance: Any) -> None:
+    noisy = make_stack() + np.random.default_rng(1).normal(scale=40, size=(12, 20, 30))
+    result = trend(noisy.assign_attrs(make_stack().attrs), significance=significance)
+    rows = result.classes.loc[result.classes["method"].str.endswith("adjusted (BH)") == (significance != "naive")]
+    naive, adjusted = (part["share"].to_numpy() for _, part in result.classes.groupby("method"))
+    assert not np.allclose(naive, adjusted)
+    shown = words_of(named(pictures(result, journal("jal")), "trend_map"))
+    assert all(f"{share:.1f}%" in shown for share in whole_shares(rows["share"].to_numpy()))
+
+
+def test_no_figure_speaks_of_pixels_where_there_may_be_towers() -> None:
+    sample = make_towers()
+    for picture in [p for result in (pearson(sample), detect(sample)) for p in pictures(result, journal("jal"))]:
+        assert "pixel" not in words_of(picture) + picture.caption
+        assert "n = 300" in words_of(picture)
+        assert "whole sample" in (words_of(picture) + picture.caption).lower()
+
+
+def test_an_exactly_linear_driver_has_its_own_mark() -> None:
+    for result, keyed in ((without_p(pearson(make_sample(6, 2))), True), (pearson(make_sample(6, 2)), False)):
+        picture = pictures(result, journal("jal"))[0]
+        assert any(text.startswith("exactly linear") for text in texts(picture)) == keyed
+        assert ("P undefined" in texts(picture)) == keyed
+        for kind, drawn in (("D", keyed), ("x", keyed)):
+            marks = [line for line in picture.figure.axes[0].lines if line.get_marker() == kind]
+            assert len(marks) == drawn
+            assert all(to_hex(line.get_markerfacecolor()) != "#ffffff" for line in marks)  # type: ignore[arg-type]
+
+
+def test_a_bar_without_p_is_neither_filled_nor_open() -> None:
+    result = detect(make_sample(5, 1))
+    table = result.factors.copy()
+    table.loc[0, "p"] = np.nan
+    for tried, hatched in ((result, 0), (dataclasses.replace(result, factors=table), 1)):
+        picture = named(pictures(tried, journal("jal")), "factors")
+        assert sum(bool(bar.get_hatch()) for bar in picture.figure.axes[0].patches) == hatched
+        assert ("P undefined" in texts(picture)) == bool(hatched)
+        shown = texts(named(pictures(tried, journal("jal")), "interaction_all"))
+        assert shown.count("n/a") == hatched
+
+
+def test_different_scales_are_said() -> None:
+    result = pearson(make_sample(6, 2))
+    table = result.correlations.copy()
+    table.loc[table["group"] == "all", ["r", "ci_low", "ci_high"]] *= 0.1
+    for tried, said in ((result, False), (dataclasses.replace(result, correlations=table), True)):
+        picture = pictures(tried, journal("jal"))[0]
+        spans = [float(np.ptp(ax.get_xlim())) for ax in picture.figure.axes]
+        assert (max(spans) > 1.5 * min(spans)) == said
+        assert ("x scales differ between panels" in words_of(picture)) == said
+
+
+def test_the_interval_of_r_is_called_naive() -> None:
+    picture = pictures(pearson(make_sample(6, 2)), journal("jal"))[0]
+    assert "naive 95 % interval, every row counted as independent" in words_of(picture)
+    assert "naive 95 % confidence interval" in picture.caption
+
+
+@pytest.mark.parametrize("profile", ["jal", "elsevier"])
+def test_triangle_labels_wrap_before_they_are_cut(profile: str) -> None:
+    shown = texts(named(pictures(detect(make_towers()), journal(profile)), "interaction_all"))
+    assert not [text for text in shown if "…" in text]
+    for label in ("Mean annual precipitation", "Above-ground biomass", "Soil organic carbon stock"):
+        assert [" ".join(text.split()) for text in shown].count(label) == 4
+
+
+def test_captions_of_means_name_the_years() -> None:
+    stack = make_stack()
+    assert "mean of 2001–2012" in pictures(account(stack), journal("jal"))[0].caption
+    assert "mean of 2001 " not in pictures(account(stack), journal("jal"))[0].caption
+    assert panels.years_text([2004.0]) == "2004"
+    assert panels.years_text([np.nan]) == panels.years_text([]) == ""
+
+
+def test_colour_limits_ignore_a_few_extremes() -> None:
+    values = np.concatenate([np.linspace(-100, 80, 300), [9000.0, -7000.0, np.nan]])
+    _, norm, ends = map_furniture.colours_for(values)
+    low, high = np.nanpercentile(values, [2, 98])
+    assert (norm.vmin, norm.vmax) == (-max(-low, high), max(-low, high))
+    assert ends == "both"
+    _, norm, ends = map_furniture.colours_for(np.concatenate([np.linspace(10, 80, 300), [9000.0]]))
+    assert norm.vmin is not None and norm.vmax is not None
+    assert 10 < norm.vmin < 20 and 70 < norm.vmax < 80
+    assert ends == "both"
+    _, norm, _ = map_furniture.colours_for(np.linspace(1, 5, 50), about_zero=True)
+    assert norm.vmin == -norm.vmax  # type: ignore[operator]
+    _, norm, ends = map_furniture.colours_for(np.r_[np.zeros(200), 7.0])
+    assert (norm.vmin, norm.vmax, ends) == (0.0, 7.0, "neither")
+
+
+def test_recovery_is_drawn_with_the_p_of_q() -> None:
+    result = make_recovery()
+    table = result.recovery.assign(p_q=0.5)
+    assert pictures(dataclasses.replace(result, recovery=table), journal("jal"))[0].numbers.equals(table)

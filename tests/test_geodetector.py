@@ -144,5 +144,5 @@ def test_a_driver_constant_in_a_group_is_said(sample: PixelSample) -> None:
 def test_messages(sample: PixelSample) -> None:
     with pytest.raises(OptionError, match=r"method must be one of .*got 'jenks'"):
         detect(sample, method="jenks")
-    with pytest.raises(OptionError, match="classes must be from 2 to 50, got 1"):
+    with pytest.raises(OptionError, match="classes must be a whole number from 2 to 50, got 1"):
         detect(sample, classes=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -235,3 +236,119 @@ def test_analysis_without_what_it_needs(study: Path, tmp_path: Path) -> None:
     study.write_text(STUDY + "[analyses.trend]\n")
     with pytest.raises(StudyError, match="trend needs a stack"):
         run_steps(load_study(study), tmp_path / "out")
+
+
+def test_a_failed_run_keeps_the_results_of_the_good_one(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    _run(study, out)
+    before = _bytes(out)
+    study.write_text(STUDY.replace("classes = 4", "classes = 5"))
+    frame = pd.read_csv(study.parent / "plots.csv")
+    frame.assign(rain=frame["rain"] + 1).to_csv(study.parent / "plots.csv", index=False)
+    original = run_module._run
+
+    def stop_at_geodetector(step, *rest):
+        if step.name == "geodetector":
+            raise KeyboardInterrupt
+        return original(step, *rest)
+
+    monkeypatch.setattr(run_module, "_run", stop_at_geodetector)
+    with pytest.raises(KeyboardInterrupt):
+        _run(study, out)
+    publish_again(out)
+    assert _bytes(out) == before
+
+
+def test_kept_results_that_were_changed_by_hand_are_not_believed(study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    _run(study, out)
+    (path,) = (out / ".state").glob("correlation-*/correlations.parquet")
+    pd.read_parquet(path).assign(r=0.99).to_parquet(path)
+    result = run_steps(load_study(study), out)
+    assert not (result.kept["correlation"].result.tables["correlations"]["r"] == 0.99).any()
+
+
+def test_code_that_changed_ends_kept_results(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    run_steps(load_study(study), tmp_path / "out", progress=lambda title, done: seen.append(title))
+    monkeypatch.setattr("carbondrivers.study.inputs.code_hash", lambda *rooms: "other code")
+    before = len(seen)
+    run_steps(load_study(study), tmp_path / "out", progress=lambda title, done: seen.append(title))
+    assert len(seen) == 2 * before
+
+
+def test_an_input_is_never_written_over(study: Path) -> None:
+    (study.parent / "tables").mkdir()
+    (study.parent / "plots.csv").rename(study.parent / "tables" / "correlation.csv")
+    study.write_text(STUDY.replace("plots.csv", "tables/correlation.csv"))
+    with pytest.raises(OutputError, match=r"is an input, and a run into .* would write over it"):
+        _run(study, study.parent)
+    assert (study.parent / "tables" / "correlation.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        '{"kind": "carbondrivers manifest"}',
+        '{"kind": "carbondrivers manifest", "outputs": ["a"]}',
+        "[" * 5000,
+        "null",
+        '{"kind": "carbondrivers manifest", "outputs": {"notes.txt": "HASH", "../plots.csv": "HASH", "lnk/plots.csv": "HASH"}}',
+    ],
+)
+def test_hostile_manifests_harm_nothing(study: Path, tmp_path: Path, manifest: str) -> None:
+    import hashlib
+
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_bytes((tmp_path / "plots.csv").read_bytes())
+    (out / "lnk").symlink_to(tmp_path)
+    digest = hashlib.sha256((tmp_path / "plots.csv").read_bytes()).hexdigest()
+    (out / "manifest.json").write_text(manifest.replace("HASH", digest))
+    _run(study, out)
+    assert (out / "notes.txt").exists() and (tmp_path / "plots.csv").exists()
+
+
+def test_linked_subfolders_are_refused(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "figures").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="figures: it is a link to elsewhere"):
+        _run(study, tmp_path / "out")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_leftovers_of_a_killed_process_are_swept(study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    dead = 2**22 + 1
+    for place in (out / f".staging-{dead}-abc.tmp", out / ".state" / f".kept-{dead}-abc.tmp"):
+        place.mkdir(parents=True)
+    alive = out / f".staging-{os.getppid()}-abc.tmp"
+    alive.mkdir()
+    _run(study, out)
+    assert [p.name for p in out.rglob("*.tmp")] == [alive.name]
+
+
+def test_nothing_is_left_of_a_run_that_is_refused(study: Path, tmp_path: Path) -> None:
+    from carbondrivers.reports.folder import forget, require_writable
+
+    made = require_writable(tmp_path / "a" / "b")
+    forget(made)
+    assert not (tmp_path / "a").exists()
+
+
+def test_encoding_of_the_table_is_said(study: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(study.parent / "plots.csv").replace({"zone": {"sand": "沙地"}})
+    frame.to_csv(study.parent / "plots.csv", index=False, encoding="gb18030", sep=";")
+    result = run_steps(load_study(study), tmp_path / "out")
+    said = " ".join(result.kept["describe"].warnings)
+    assert "plots.csv" in said and "gb18030" in said
+
+
+def test_methods_say_how_nep_was_estimated() -> None:
+    from carbondrivers.study.provenance_text import data_paragraphs
+
+    demo = Path(run_module.__file__).parent / "presets" / "demo.toml"
+    said = " ".join(data_paragraphs(load_study(demo).spec, 3))
+    for word in ("NPP - Rh", "0.0913", "0.465", "30 days", "Pei", "virtual", "seed 3", "2000 to 2020"):
+        assert word in said

@@ -6,6 +6,7 @@ them.
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ app = typer.Typer(
 )
 
 STUDY = "study.toml"
+# What typer raises for words that it does not know; its place differs between versions, its name does not.
+WrongWords: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 Out = Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=True)]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder that data paths are relative to.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed in place of the study's own.")]
@@ -46,8 +49,14 @@ class What(StrEnum):
 def main() -> None:
     """Run the command line and turn the user's mistakes into one line and exit status 2."""
     warnings.showwarning = _show_warning
+    signal.signal(signal.SIGTERM, _stop)
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except typer.Abort:
+        sys.exit(130)
+    except WrongWords as error:
+        _say_error(error.format_message())  # type: ignore[attr-defined]
+        sys.exit(2)
     except CarbonDriversError as error:
         _say_error(str(error))
         sys.exit(2)
@@ -59,6 +68,13 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        _say_error(f"{error.filename or 'output'}: {error.strerror or error}")
+        sys.exit(2)
+
+
+def _stop(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 @app.callback(invoke_without_command=True)

@@ -73,7 +73,7 @@ def pearson(sample: PixelSample, *, confidence: float = 0.95) -> CorrelationResu
     >>> round(float(result.correlations["r"][0]), 6)
     0.914991
     """
-    if not 0.0 < confidence < 1.0:
+    if not isinstance(confidence, int | float) or not 0.0 < confidence < 1.0:
         raise OptionError(f"confidence must be between 0 and 1, got {confidence!r}")
     drivers = [d.name for d in sample.continuous]
     if not drivers:

@@ -103,8 +103,8 @@ def detect(sample: PixelSample, *, method: StrataMethod = "quantile", classes: i
     0.9474
     """
     choose(method, STRATA_METHODS, "method")
-    if not 2 <= classes <= 50:
-        raise OptionError(f"classes must be from 2 to 50, got {classes!r}")
+    if not isinstance(classes, int) or not 2 <= classes <= 50:
+        raise OptionError(f"classes must be a whole number from 2 to 50, got {classes!r}")
     factors: list[dict[str, object]] = []
     pairs: list[dict[str, object]] = []
     strata: list[dict[str, object]] = []

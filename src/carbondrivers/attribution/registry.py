@@ -5,10 +5,15 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from importlib import import_module
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
+
+import xarray as xr
 
 from carbondrivers.attribution.result import Result
+from carbondrivers.datasets.sample import PixelSample
+from carbondrivers.errors import DataError
 
 Takes = Literal["sample", "stack"]
 Door = TypeVar("Door", bound=Callable[..., Result])
@@ -51,17 +56,30 @@ _METHODS: dict[str, Method] = {}
 def register(
     name: str, *, title: str, takes: Takes, result: type[Result], version: str, citation: str
 ) -> Callable[[Door], Door]:
-    """Register the decorated door as method `name`; the door itself is returned unchanged."""
+    """Register the decorated door as method `name`; a wrong kind of input is then refused in one line."""
 
     def decorate(door: Door) -> Door:
         known = _METHODS.get(name)
         # A module may be imported again (pytest does); only another function under the name is a mistake.
         if known and (known.door.__module__, known.door.__qualname__) != (door.__module__, door.__qualname__):
             raise ValueError(f"method {name!r} is registered twice")
-        _METHODS[name] = Method(name, title, door, takes, result, version, citation)
-        return door
+
+        @wraps(door)
+        def checked(given: Any, *args: Any, **options: Any) -> Result:
+            _require(given, takes, name)
+            return door(given, *args, **options)
+
+        _METHODS[name] = Method(name, title, checked, takes, result, version, citation)
+        return cast(Door, checked)
 
     return decorate
+
+
+def _require(given: object, takes: Takes, name: str) -> None:
+    if takes == "sample" and not isinstance(given, PixelSample):
+        raise DataError(f"{name} takes a PixelSample, got {type(given).__name__}: make one with PixelSample.from_frame")
+    if takes == "stack" and not isinstance(given, xr.DataArray):
+        raise DataError(f"{name} takes an xarray.DataArray with a year dimension, got {type(given).__name__}")
 
 
 def methods() -> dict[str, Method]:

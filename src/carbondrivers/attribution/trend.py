@@ -109,6 +109,8 @@ def trend(
     >>> round(float(result.grid["sen_slope"][0, 0]), 6)
     2.0
     """
+    if isinstance(method, str) or not isinstance(method, Sequence) or not method:
+        raise OptionError(f"method must be a list such as ['theil_sen', 'mann_kendall'], got {method!r}")
     for one in method:
         choose(one, TREND_METHODS, "method")
     choose(significance, ("benjamini_hochberg", "naive"), "significance")
@@ -170,6 +172,8 @@ def _true_years(stack: xr.DataArray) -> tuple[str, Floats]:
         years = start.astype(np.int64) + 1970 + days / length.astype(np.float64)
     else:
         years = values.astype(np.float64)
+    if not np.isfinite(years).all():
+        raise DataError(f"{stack.name or 'the stack'!r} has a {dim} that is missing: name every {dim}")
     if len(np.unique(years)) < len(years):
         raise DataError(f"{stack.name or 'the stack'!r} holds a {dim} twice: keep one layer a {dim}")
     return dim, np.asarray(years, dtype=np.float64)
@@ -184,7 +188,7 @@ def _fewest(min_valid: int | None, years: int) -> int:
                 "give more years, or set min_valid (3 or more) and take the risk"
             )
         return needed
-    if not 3 <= min_valid <= years:
+    if not isinstance(min_valid, int) or not 3 <= min_valid <= years:
         raise OptionError(f"min_valid must be from 3 to the number of years ({years}), got {min_valid!r}")
     return min_valid
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -12,7 +13,7 @@ from carbondrivers.errors import OutputError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_MISSING = {errno.ENOENT, errno.ENOTDIR}
+_IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -61,7 +62,9 @@ def output_error(path: Path, error: OSError) -> OutputError:
         why = "disk is full; free space and run again, finished steps are kept"
     elif error.errno in _FORBIDDEN:
         why = "permission denied; change the rights of the folder or choose another one"
-    elif error.errno in _MISSING:
+    elif error.errno in _IN_THE_WAY:
+        why = f"{error.filename or path} is a file where a folder is needed; rename it or choose another folder"
+    elif error.errno == errno.ENOENT:
         why = f"the folder {str(path.parent)!r} does not exist; create it or choose another one"
     elif error.errno == errno.EISDIR:
         why = "a folder of that name is in the way; rename it or choose another name"
@@ -70,3 +73,28 @@ def output_error(path: Path, error: OSError) -> OutputError:
     else:
         why = f"{error.strerror or error}; mend that and run again"
     return OutputError(f"cannot write {path}: {why}")
+
+
+def passing_name(what: str) -> str:
+    """Return the name of a folder that exists only while this process works, for ``sweep`` to know."""
+    return f".{what}-{os.getpid()}-{uuid4().hex[:12]}.tmp"
+
+
+def sweep(folder: Path) -> None:
+    """Take away what processes that were killed have left behind; what a living one works on stays."""
+    for place in folder.glob(".*-*-*.tmp"):
+        owner = place.name.split("-")[1]
+        if owner.isdigit() and not _is_alive(int(owner)):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

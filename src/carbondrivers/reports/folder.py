@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from carbondrivers.errors import FigureLintWarning, OutputError
 from carbondrivers.provenance import hash_file, versions
 from carbondrivers.reports.document import Document, csv_text, methods_markdown, report_html
-from carbondrivers.reports.files import output_error, write_atomic
+from carbondrivers.reports.files import output_error, passing_name, sweep, write_atomic
 from carbondrivers.reports.save import Format, save
 from carbondrivers.reports.style import Journal
 from carbondrivers.reports.workbook import workbook_bytes
 
 MANIFEST = "manifest.json"
 MARK = "carbondrivers manifest"
+# The only names that a run writes: nothing else is ever replaced or taken away, whatever a manifest says.
+OURS = re.compile(r"(?:tables|figures)/[^/\\]+|report\.html|methods\.md|tables\.xlsx")
+SUBFOLDERS = ("tables", "figures", "kept", ".state")
 
 
 def require_writable(folder: Path) -> list[Path]:
@@ -41,7 +44,7 @@ def require_writable(folder: Path) -> list[Path]:
     OutputError
         If it cannot be made or written.
     """
-    probe = folder / f".{uuid4().hex}.tmp"
+    probe = folder / passing_name("probe")
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,6 +62,27 @@ def forget(made: Sequence[Path]) -> None:
     for place in made:
         with suppress(OSError):
             place.rmdir()
+
+
+def require_apart(folder: Path, inputs: Sequence[Path]) -> None:
+    """Refuse an output folder in which a run would write over one of its own inputs.
+
+    Raises
+    ------
+    OutputError
+        Naming the input.
+    """
+    root = folder.resolve()
+    for path in inputs:
+        inside = path.resolve()
+        if inside.is_relative_to(root) and OURS.fullmatch(inside.relative_to(root).as_posix()):
+            raise OutputError(f"{path} is an input, and a run into {folder} would write over it: choose another folder with -o")
+
+
+def _refuse_links(folder: Path) -> None:
+    for name in SUBFOLDERS:
+        if (folder / name).is_symlink():
+            raise OutputError(f"cannot write {folder / name}: it is a link to elsewhere; remove it or choose another folder")
 
 
 def publish(
@@ -87,8 +111,10 @@ def publish(
     OutputError
         If a file cannot be written (the disk is full, say); the files of the last run are then as they were.
     """
-    staging = folder / f".staging-{uuid4().hex}"
+    staging = folder / passing_name("staging")
+    sweep(folder)
     try:
+        _refuse_links(folder)
         staging.mkdir(parents=True)
         found = _make(document, staging, journal, formats)
         _into_place(staging, folder, facts)
@@ -143,12 +169,12 @@ def _last_outputs(folder: Path) -> dict[str, str]:
     """Return the output hashes of the last manifest; empty where there is none of ours."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(manifest, dict) or manifest.get("kind") != MARK:
+    outputs = manifest.get("outputs") if isinstance(manifest, dict) and manifest.get("kind") == MARK else None
+    if not isinstance(outputs, dict):
         return {}
-    inside = {name: digest for name, digest in manifest["outputs"].items() if ".." not in Path(name).parts}
-    return {name: digest for name, digest in inside.items() if not Path(name).is_absolute()}
+    return {name: digest for name, digest in outputs.items() if OURS.fullmatch(name)}
 
 
 def _keep(path: Path, folder: Path) -> None:

@@ -5,13 +5,15 @@ The data go one way: files or a virtual region -> NEP, where a model estimates i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from carbondrivers.errors import DataError
+from carbondrivers.errors import DataError, DataWarning
 from carbondrivers.provenance import code_hash, content_key, hash_file
 from carbondrivers.study.check import LoadedStudy
 from carbondrivers.study.paths import expand, resolve
@@ -113,8 +115,10 @@ class Inputs:
 
         if self.spec.table is None:
             raise DataError("this study has no table: set [table] file")
-        columns = self.spec.table_columns()
-        read = read_table(resolve(self.study.root, self.spec.table.file), list(dict.fromkeys(columns.values())))
+        file, columns = self.spec.table.file, self.spec.table_columns()
+        read = read_table(resolve(self.study.root, file), list(dict.fromkeys(columns.values())))
+        for note in read.notes:
+            warnings.warn(f"{file}: {note}", DataWarning, stacklevel=2)
         frame = pd.DataFrame({name: read.frame[column] for name, column in columns.items()})
         for name, given in {self.spec.response.name: self.spec.response, **self.spec.drivers}.items():
             if given.nodata is not None:
@@ -191,16 +195,17 @@ class Inputs:
             frame, crs = self._grid_frame()
             coordinates = ("x", "y")
         table = self.spec.table
-        return PixelSample.from_frame(
-            frame,
-            response=self._response_variable(),
-            drivers=self._driver_variables(),
-            coordinates=coordinates,
-            crs=crs,
-            time=table.time if table else None,
-            weights=table.weights if table else None,
-            groups={name: group_mask(name, group, frame) for name, group in self.spec.groups.items()} or None,
-        )
+        with _said_of(table.file if table else ""):
+            return PixelSample.from_frame(
+                frame,
+                response=self._response_variable(),
+                drivers=self._driver_variables(),
+                coordinates=coordinates,
+                crs=crs,
+                time=table.time if table else None,
+                weights=table.weights if table else None,
+                groups={name: group_mask(name, group, frame) for name, group in self.spec.groups.items()} or None,
+            )
 
     def _grid_frame(self) -> tuple[pd.DataFrame, str | None]:
         from carbondrivers.datasets.rasters import require_aligned, stack_to_frame
@@ -257,6 +262,16 @@ class Inputs:
             self.study.root, layer.source, name=name, variable=layer.variable, unit=layer.unit or None,
             nodata=layer.nodata, mask_below=layer.mask_below, years=self.spec.study.years, **options,
         )  # fmt: skip
+
+
+@contextmanager
+def _said_of(file: str) -> Iterator[None]:
+    """Put the file's name before what is wrong with its columns."""
+    try:
+        yield
+    except DataError as error:
+        lines = (f"{file}: {line}" if file else line for line in str(error).splitlines())
+        raise DataError("\n".join(lines)) from None
 
 
 def _source(root: Path, name: str) -> Source:

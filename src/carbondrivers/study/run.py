@@ -12,6 +12,7 @@ from carbondrivers.attribution.registry import methods
 from carbondrivers.attribution.result import Result
 from carbondrivers.errors import CarbonDriversWarning, OptionError, StudyError, did_you_mean
 from carbondrivers.provenance import content_key
+from carbondrivers.reports.folder import require_apart
 from carbondrivers.study.check import LoadedStudy, check_data, load_study
 from carbondrivers.study.inputs import Inputs, Source
 from carbondrivers.study.registry import Step, StepOptions, steps
@@ -101,6 +102,7 @@ def run_steps(
         raise StudyError("\n".join(problem.text(str(study.path)) for problem in problems))
     seed = study.spec.study.seed if seed is None else seed
     inputs = Inputs(study, seed)
+    require_apart(folder, [study.root / source.file for source in inputs.sources])
     state = State(folder / STATE)
     plan = planned(study, inputs, only)
     done: dict[str, Kept] = {}

@@ -1,24 +1,26 @@
 """The kept state of a run: each finished step's result on disk, so that a stopped run continues.
 
-A result is stored as plain data (JSON, Parquet, NetCDF), never as code; it is found again by its content key, which
+A result is stored as plain data (JSON, Parquet, npz), never as code; it is found again by its content key, which
 changes when an input, an option or a method's version changes. A state that cannot be read counts as absent.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass, fields
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from carbondrivers.attribution.result import Result
-from carbondrivers.reports.files import output_error, write_atomic
+from carbondrivers.reports.files import output_error, passing_name, sweep, write_atomic
 from carbondrivers.study.inputs import Source
 
 
@@ -59,7 +61,7 @@ class State:
         place = self.folder / f"{step}-{key}"
         try:
             return _read(place, step, key)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError):
             return None
 
     def store(self, kept: Kept) -> None:
@@ -71,7 +73,8 @@ class State:
             If the folder cannot be written; what was kept before stays.
         """
         place = self.folder / f"{kept.step}-{kept.key}"
-        temporary = self.folder / f".{uuid4().hex}.tmp"
+        temporary = self.folder / passing_name("kept")
+        sweep(self.folder)
         try:
             temporary.mkdir(parents=True)
             _write(temporary, kept)
@@ -116,30 +119,62 @@ def _result_class(place: str) -> type[Result]:
 
 def _write(folder: Path, kept: Kept) -> None:
     plain: dict[str, Any] = {}
+    made: dict[str, bytes] = {}
     for item in fields(kept.result):
         value = getattr(kept.result, item.name)
         if isinstance(value, pd.DataFrame):
-            value.to_parquet(folder / f"{item.name}.parquet")
+            made[f"{item.name}.parquet"] = _table_bytes(value)
         elif isinstance(value, xr.Dataset):
-            value.to_netcdf(folder / f"{item.name}.nc", engine="netcdf4")
+            made[f"{item.name}.npz"] = _grid_bytes(value)
         else:
             plain[item.name] = value
     record = {
-        "class": f"{type(kept.result).__module__}:{type(kept.result).__name__}",
-        "step": kept.step,
-        "warnings": list(kept.warnings),
-        "plain": plain,
-    }
-    (folder / "result.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+        "class": f"{type(kept.result).__module__}:{type(kept.result).__name__}", "step": kept.step,
+        "warnings": list(kept.warnings), "plain": plain,
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in made.items()},
+    }  # fmt: skip
+    for name, data in made.items():
+        write_atomic(folder / name, data)
+    write_atomic(folder / "result.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
 
 
 def _read(folder: Path, step: str, key: str) -> Kept:
     record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     values: dict[str, Any] = dict(record["plain"])
     values["notes"] = tuple(values["notes"])
-    for path in folder.glob("*.parquet"):
-        values[path.stem] = pd.read_parquet(path)
-    for path in folder.glob("*.nc"):
-        with xr.open_dataset(path, engine="netcdf4") as data:
-            values[path.stem] = data.load()
+    for name, digest in record["files"].items():
+        data = (folder / Path(name).name).read_bytes()
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ValueError(f"{name} was changed after it was kept")
+        read = pd.read_parquet if name.endswith(".parquet") else _grid
+        values[Path(name).stem] = read(BytesIO(data))
     return Kept(step, key, _result_class(record["class"])(**values), tuple(record["warnings"]))
+
+
+def _table_bytes(table: pd.DataFrame) -> bytes:
+    buffer = BytesIO()
+    table.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def _grid_bytes(grid: xr.Dataset) -> bytes:
+    """Return a grid as an npz archive: its arrays, and dims and attributes as JSON.
+
+    It is made in memory, because a disk that fills up while HDF5 writes ends in an error that does not say so.
+    """
+    arrays = {name: grid[name].to_numpy() for name in map(str, grid.variables)}
+    dims = {name: list(grid[name].dims) for name in arrays}
+    attrs = {name: dict(grid[name].attrs) for name in arrays}
+    about = {"dims": dims, "attrs": attrs, "of_all": dict(grid.attrs), "coords": list(map(str, grid.coords))}
+    buffer = BytesIO()
+    parts: dict[str, Any] = {"about": np.array(json.dumps(about, ensure_ascii=False))}
+    np.savez(buffer, **parts | {f"_{name}": values for name, values in arrays.items()})
+    return buffer.getvalue()
+
+
+def _grid(buffer: BytesIO) -> xr.Dataset:
+    with np.load(buffer, allow_pickle=False) as archive:
+        about = json.loads(str(archive["about"]))
+        parts = {name: (about["dims"][name], archive[f"_{name}"], about["attrs"][name]) for name in about["dims"]}
+    coords = {name: parts.pop(name) for name in about["coords"]}
+    return xr.Dataset(parts, coords, about["of_all"])

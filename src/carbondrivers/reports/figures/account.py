@@ -59,12 +59,12 @@ def account_pictures(result: AccountResult, *, journal: Journal) -> list[Picture
     extent = furniture.extent_of(furniture.bounds_of(x, y, np.isfinite(values)), crs, across, TALLEST_MAP_MM)
     tall = max(extent.aspect * across, 40.0)
     columns = ["estimate", *(["total"] if np.isfinite(result.annual["total"]).any() else [])]
-    sentences = _foot(result, crs is not None)
+    cmap, norm, ends = furniture.colours_for(values)
+    sentences = _foot(result, crs is not None, furniture.limits_words(ends))
     foot = panels.foot_height(sentences, width - left - 2.0, size - 0.5)
     body = max(tall + 15.0, 36.0 * len(columns))
     on = panels.page(width, 7.0 + body + 3.0 + foot)
     ax = on.axes(left, 7.0, across, extent.aspect * across)
-    cmap, norm, ends = furniture.colours_for(values)
     drawn = furniture.draw_grid(ax, values, x, y, cmap=cmap, norm=norm)
     furniture.frame(ax, extent, crs, size - 0.5)
     panels.panel_title(ax, "a", f"Mean {_label(result)}", journal.size + 0.5, left - 2.0)
@@ -77,10 +77,11 @@ def account_pictures(result: AccountResult, *, journal: Journal) -> list[Picture
         words = "Regional mean" if column == "estimate" else "Regional total"
         panels.panel_title(panel, "bc"[index], words, journal.size + 0.5, 14.0)
     panels.foot(on, left, on.height - foot, sentences, size - 0.5)
+    span = _span(result)
     caption = (
-        f"Mean {_label(result)} of every cell (a) and its area-weighted regional mean (b)"
-        + (" and total (c)" if len(columns) > 1 else "") + " by year."
-    )  # fmt: skip
+        f"{_label(result)} of every cell{f', mean of {span},' if span else ', mean over the years,'} (a) and its "
+        f"area-weighted regional mean (b){' and total (c)' if len(columns) > 1 else ''} by year."
+    )
     return [Picture("account", on.figure, _numbers(result), caption, "double")]
 
 
@@ -99,13 +100,17 @@ def _draw_years(ax: Axes, result: AccountResult, column: str, size: float) -> No
     ax.set_ylabel(panels.axis_label(_label(result), unit, tall, size), fontsize=size, labelpad=2.0)
 
 
-def _foot(result: AccountResult, known: bool) -> list[str]:
-    years = result.annual["year"]
+def _span(result: AccountResult) -> str:
+    return panels.years_text(result.annual["year"])
+
+
+def _foot(result: AccountResult, known: bool, limits: str) -> list[str]:
     return [
-        f"{years.min()}–{years.max()}, {panels.count(result.n)} cells",
+        ", ".join(part for part in (_span(result), f"{panels.count(result.n)} cells") if part),
         "means are weighted by the area of the cells" if known else "reference system unknown: every cell weighs the same",
         "green-blue: sink, brown: source" if _crosses(result) else "",
         "white: no value",
+        limits,
         "scale bar true at the centre of the map" if known else "",
     ]
 

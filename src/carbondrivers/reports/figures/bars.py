@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from carbondrivers.reports.style import INK, Journal
 
 TALLEST_MM = 235.0
 Draw = Callable[[Axes, Rows], None]
-Mark = tuple[Mapping[str, Any], str]
+Mark = tuple[dict[str, Any], str]
 SCALES_DIFFER = "x scales differ between panels"
 _ALIKE = 1.5
 _KEY_LINE_MM = 3.8
@@ -132,7 +132,7 @@ def _key(on: Page, top: float, categories: list[str], size: float, marker: str, 
         left += 2.8 + panels.text_width(meaning, size) + 4.0
 
 
-def _mark(on: Page, x: float, top: float, look: Mapping[str, Any]) -> None:
+def _mark(on: Page, x: float, top: float, look: dict[str, Any]) -> None:
     if "hatch" in look:
         on.swatch(x - 1.0, top + 0.3, "white", edgecolor=INK, **look)
         return

@@ -98,7 +98,7 @@ def _draw(ax: Axes, rows: Rows, size: float, words: str) -> None:
                 elinewidth=0.7, capsize=1.4, capthick=0.7, zorder=3,
             )  # fmt: skip
         face = "white" if kind == "open" else colour
-        look = {"marker": "o", "markersize": 3.6} | _MARKS.get(kind, {})
+        look: dict[str, Any] = {"marker": "o", "markersize": 3.6} | _MARKS.get(kind, {})
         ax.plot(value, y, markerfacecolor=face, markeredgecolor=colour, markeredgewidth=0.9, zorder=4, **look)
     ends = _ends(r, low, high)
     marks = np.concatenate([r, low, high])

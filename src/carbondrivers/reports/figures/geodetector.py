@@ -13,7 +13,7 @@ from carbondrivers.reports.figures.bars import Mark, bar_page
 from carbondrivers.reports.figures.panels import Rows
 from carbondrivers.reports.figures.triangle import page_width, strata_words, triangle_page
 from carbondrivers.reports.registry import Picture, figure_of
-from carbondrivers.reports.style import INK, Journal, drawing
+from carbondrivers.reports.style import INK, Journal, drawing, plain
 from carbondrivers.reports.style import journal as journal_of
 
 # A P that does not exist must look neither like a small nor like a large one.
@@ -88,9 +88,10 @@ def interaction_pictures(result: GeodetectorResult, *, journal: Journal) -> list
         on = triangle_page(result, group, journal)
         name = f"interaction_{panels.slug(group)}"
         name = f"{name}_{len(found) + 1}" if any(p.name == name for p in found) else name
+        where = plain(panels.group_words(group))
         caption = (
-            f"Explanatory power (q) of each driver (diagonal) and each pair of drivers, {panels.group_words(group)}. The type "
-            "of a pair is given where the F test of its non-additive part has a naive P < 0.05 after adjustment over the "
+            f"Explanatory power (q) of each driver (diagonal) and each pair of drivers, {where}. The "
+            "type of a pair is given where the F test of its non-additive part has a naive P < 0.05 after adjustment over the "
             "pairs (Benjamini–Hochberg). Dashed frame: strongest pair."
         )
         drivers = (result.factors["group"] == group).sum()

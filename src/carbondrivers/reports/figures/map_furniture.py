@@ -25,6 +25,7 @@ from carbondrivers.reports.style import DIVERGING, INK, SEQUENTIAL
 _STEPS = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60])
 # Furniture stands in a strip of its own below the data, so that it never hides a cell.
 _STRIP_MM = 9.0
+ROBUST = (2, 98)
 _PAD = 0.03
 
 
@@ -268,22 +269,26 @@ def _north(crs: CRS, x: float, y: float, x_unit: float, y_unit: float) -> float:
     return float(np.arctan2((x_north - x) / x_unit, (y_north - y) / y_unit))
 
 
-def colours_for(values: np.ndarray) -> tuple[LinearSegmentedColormap, Normalize, str]:
+def colours_for(values: np.ndarray, *, about_zero: bool = False) -> tuple[LinearSegmentedColormap, Normalize, str]:
     """Return colour map, limits and the colour bar's open ends for a map of `values`.
 
-    Values on both sides of zero are drawn about zero (brown source, green-blue sink); others from low to high. The
-    limits leave out one per cent at each end, so that single cells cannot wash out the map.
+    Values on both sides of zero are drawn about zero (brown source, green-blue sink); others from low to high, unless
+    `about_zero` asks for limits that mirror each other. The limits leave out two per cent at each end, so that single
+    cells cannot wash out the map.
     """
     finite = values[np.isfinite(values)]
     if not finite.size:
         return LinearSegmentedColormap.from_list("map", SEQUENTIAL), Normalize(0.0, 1.0), "neither"
-    low, high = np.percentile(finite, [1, 99])
+    low, high = np.percentile(finite, ROBUST)
     colours: tuple[str, ...] = DIVERGING
-    if finite.min() < 0 < finite.max():
+    if about_zero or finite.min() < 0 < finite.max():
         reach = float(max(abs(low), abs(high))) or float(np.abs(finite).max())
         low, high = -reach, reach
     else:
         colours = DIVERGING[4:] if finite.min() >= 0 else DIVERGING[:3]
+    if high <= low:
+        # Nearly all values are one: then the few others are all that there is to show.
+        low, high = float(finite.min()), float(finite.max())
     if high <= low:
         low, high = float(low) - 0.5, float(high) + 0.5
     ends = {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}
@@ -292,6 +297,11 @@ def colours_for(values: np.ndarray) -> tuple[LinearSegmentedColormap, Normalize,
         Normalize(float(low), float(high)),
         ends[bool(finite.min() < low), bool(finite.max() > high)],
     )
+
+
+def limits_words(ends: str) -> str:
+    """Return what the foot says of open ends of the colour bar; nothing where there are none."""
+    return "" if ends == "neither" else f"colours end at the {ROBUST[0]}nd to {ROBUST[1]}th percentile"
 
 
 def colour_bar(on: Page, left: float, top: float, width: float, drawn: Any, ends: str, words: str, size: float) -> None:

@@ -156,7 +156,7 @@ def years_text(years: Iterable[float]) -> str:
 
 def group_words(group: str) -> str:
     """Return what a caption calls a group of rows, towers and pixels alike."""
-    return "whole sample" if group == ALL else f"group {plain(group)}"
+    return "whole sample" if group == ALL else f"group {group}"
 
 
 def slug(text: object) -> str:

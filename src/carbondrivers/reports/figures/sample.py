@@ -55,6 +55,7 @@ def sample_pictures(result: SampleResult, *, journal: Journal) -> list[Picture]:
     shape = "pixels" if _lattice(result) else "points"
     sentences = [
         f"n = {panels.count(result.n)} {shape}",
+        furniture.limits_words(furniture.colours_for(result.points["estimate"].to_numpy(dtype=np.float64))[2]),
         "scale bar true at the centre of the map" if known else "reference system unknown",
     ]
     foot = panels.foot_height(sentences, width - left - 2.0, size - 0.5)

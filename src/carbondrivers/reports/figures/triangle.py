@@ -328,11 +328,11 @@ def _keys(on: Page, result: GeodetectorResult, group: str, left: float, size: fl
 
 def _sentences(result: GeodetectorResult, group: str, cell: float, size: float) -> list[str]:
     table = result.factors.loc[result.factors["group"] == group]
-    pairs = _pairs(result, group)
+    pairs, where = _pairs(result, group), panels.group_words(group)
     unnamed = int((pairs["q"].notna() & ~pairs["interaction"].isin(GLYPHS)).sum())
     tight = text_width("0.00", _number_size(cell, size), "bold") > 0.94 * cell
     return [
-        f"{panels.group_words(group)}, n = {panels.count(table['n'].max())}",
+        f"{where[:1].upper()}{where[1:]}, n = {panels.count(table['n'].max())}",
         strata_words(result),
         "a type is named where the non-additive part has naive P < 0.05, adjusted over the pairs (Benjamini–Hochberg)",
         f"no mark: type undefined ({unnamed})" if unnamed else "",
