@@ -32,12 +32,12 @@ from carbondrivers.reports.figures import map_furniture, panels
 from carbondrivers.reports.figures.correlation import correlation as draw_correlation
 from carbondrivers.reports.figures.geodetector import factors
 from carbondrivers.reports.figures.trend import trend as draw_trend
-from carbondrivers.reports.figures.trend import whole_shares
 from carbondrivers.reports.figures.triangle import interaction
 from carbondrivers.reports.lint import lint
 from carbondrivers.reports.registry import Picture, pictures
 from carbondrivers.reports.save import figure_bytes
 from carbondrivers.reports.style import journal
+from carbondrivers.reports.words import whole_shares
 
 VERDICTS = ("enhance, nonlinear", "enhance, bivariate", "independent", "not distinguishable")
 SUBSETS = [chosen for k in (1, 2, 3) for chosen in combinations(TREND_METHODS, k)]
@@ -402,7 +402,7 @@ def test_an_exactly_linear_driver_has_its_own_mark() -> None:
         for kind, drawn in (("D", keyed), ("x", keyed)):
             marks = [line for line in picture.figure.axes[0].lines if line.get_marker() == kind]
             assert len(marks) == drawn
-            assert all(to_hex(line.get_markerfacecolor()) != "#ffffff" for line in marks)  # type: ignore[arg-type]
+            assert all(to_hex(line.get_markerfacecolor()) != "#ffffff" for line in marks)
 
 
 def test_a_bar_without_p_is_neither_filled_nor_open() -> None:
@@ -434,7 +434,7 @@ def test_the_interval_of_r_is_called_naive() -> None:
     assert "naive 95 % confidence interval" in picture.caption
 
 
-@pytest.mark.parametrize("profile", ["jal", "elsevier"])
+@pytest.mark.parametrize("profile", ["jal", "elsevier", "jgs", "zh-geo"])
 def test_triangle_labels_wrap_before_they_are_cut(profile: str) -> None:
     shown = texts(named(pictures(detect(make_towers()), journal(profile)), "interaction_all"))
     assert not [text for text in shown if "…" in text]
@@ -470,3 +470,12 @@ def test_recovery_is_drawn_with_the_p_of_q() -> None:
     result = make_recovery()
     table = result.recovery.assign(p_q=0.5)
     assert pictures(dataclasses.replace(result, recovery=table), journal("jal"))[0].numbers.equals(table)
+
+
+@pytest.mark.parametrize("profile", ["jal", "jgs"])
+@pytest.mark.parametrize(
+    "case", ["geodetector, every type and gaps", "correlation, no P", "trend, degrees", "sample, world-wide"]
+)
+def test_no_foot_is_cut(case: str, profile: str) -> None:
+    for picture in pictures(CASES[case](), journal(profile)):
+        assert not [text for text in texts(picture) if "…" in text and ";" in text]

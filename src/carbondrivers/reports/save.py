@@ -15,6 +15,7 @@ from PIL import Image
 from carbondrivers.errors import FigureLintWarning, OutputError, choose
 from carbondrivers.reports.files import output_error, write_atomic
 from carbondrivers.reports.lint import lint as lint_figure
+from carbondrivers.reports.lint import summary
 from carbondrivers.reports.registry import Picture
 from carbondrivers.reports.style import Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
@@ -130,4 +131,4 @@ def _folder(folder: str | Path, name: str) -> Path:
 
 
 def _report(name: str, problems: list[str]) -> str:
-    return f"figure {name!r}: " + "; ".join(problems)
+    return f"figure {name!r}: " + summary(problems)

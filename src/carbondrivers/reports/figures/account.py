@@ -79,7 +79,7 @@ def account_pictures(result: AccountResult, *, journal: Journal) -> list[Picture
     panels.foot(on, left, on.height - foot, sentences, size - 0.5)
     span = _span(result)
     caption = (
-        f"{_label(result)} of every cell{f', mean of {span},' if span else ', mean over the years,'} (a) and its "
+        f"{_label(result)} of every cell, mean {f'of {span}' if span else 'over the years'} (a), and its "
         f"area-weighted regional mean (b){' and total (c)' if len(columns) > 1 else ''} by year."
     )
     return [Picture("account", on.figure, _numbers(result), caption, "double")]

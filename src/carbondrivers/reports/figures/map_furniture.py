@@ -301,7 +301,7 @@ def colours_for(values: np.ndarray, *, about_zero: bool = False) -> tuple[Linear
 
 def limits_words(ends: str) -> str:
     """Return what the foot says of open ends of the colour bar; nothing where there are none."""
-    return "" if ends == "neither" else f"colours end at the {ROBUST[0]}nd to {ROBUST[1]}th percentile"
+    return "" if ends == "neither" else f"colour limits from the {ROBUST[0]}nd and {ROBUST[1]}th percentiles"
 
 
 def colour_bar(on: Page, left: float, top: float, width: float, drawn: Any, ends: str, words: str, size: float) -> None:

@@ -30,6 +30,7 @@ MM_PER_POINT = MM_PER_INCH / 72
 SIGNIFICANCE_KEY = "filled: naive P < 0.05 (spatial autocorrelation ignored)"
 NO_P = "P undefined"
 MAX_PANELS = 6
+FOOT_LINES = 6
 # Measured at 720 dots an inch; at screen resolution hinting makes text up to three per cent wider.
 _HINTING = 1.03
 _RENDERER: Any = RendererAgg(8, 8, 720)  # type: ignore[no-untyped-call]
@@ -122,13 +123,13 @@ def axis_label(name: str, unit: str, width: float, size: float) -> str:
 def foot(on: Page, left: float, top: float, sentences: Iterable[str], size: float) -> None:
     """Write small print, wrapped to the page."""
     width = on.width - left - 2.0
-    words = fit_lines("; ".join(s for s in sentences if s), width, size, lines=4)
+    words = fit_lines("; ".join(s for s in sentences if s), width, size, lines=FOOT_LINES)
     on.text(left, top, words, size, color=FOOT_INK, linespacing=1.25)
 
 
 def foot_height(sentences: Iterable[str], width: float, size: float) -> float:
     """Return the height in mm that ``foot`` needs."""
-    lines = fit_lines("; ".join(s for s in sentences if s), width, size, lines=4).count("\n") + 1
+    lines = fit_lines("; ".join(s for s in sentences if s), width, size, lines=FOOT_LINES).count("\n") + 1
     return lines * size * MM_PER_POINT * 1.25 + 1.0
 
 

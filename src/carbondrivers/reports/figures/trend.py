@@ -194,8 +194,9 @@ def _series_picture(result: TrendResult, journal: Journal) -> Picture:
     sentences = [f"dashed: {line} line", f"interval and P ({test}) are naive: they take the years as independent"]
     sentences = sentences if line else ["no line: no slope was asked for"]
     foot = panels.foot_height(sentences, journal.single - 4.0, size - 1.0)
-    on = panels.page(journal.single, 69.0 + foot)
-    ax = on.axes(15.0, 14.0, journal.single - 18.0, 42.0)
+    top = 14.0 if line else 4.0
+    on = panels.page(journal.single, top + 55.0 + foot)
+    ax = on.axes(15.0, top, journal.single - 18.0, 42.0)
     _draw_series(ax, result, size)
     panels.foot(on, 2.0, on.height - foot, sentences, size - 1.0)
     caption = f"Area-weighted mean of {_response(result)} by year{f', with its {line} line' if line else ''}."
@@ -228,7 +229,7 @@ def _line(result: TrendResult) -> tuple[dict[str, Any], str, str]:
     rows = {str(row["method"]): row for row in result.regional.to_dict("records")}
     for _, method, words, test in SLOPES:
         if method in rows:
-            return {str(k): v for k, v in rows[method].items()}, words.removesuffix(" slope"), test
+            return {str(k): v for k, v in rows[method].items()}, words.removesuffix(" slope").replace("Least", "least"), test
     return {}, "", ""
 
 

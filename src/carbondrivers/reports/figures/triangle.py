@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,8 @@ _LARGEST_CELL_MM = 9.0
 _SLANT = 40.0
 # Height of a line of a label, in text sizes.
 _LINE = 1.15
-# A slanted label may be longer than an upright one before it is wrapped or cut.
-_STRETCH = 1.4
+# Slanted labels may be longer than upright ones, since they need no room beside the cells.
+_STRETCHES = (1.0, 1.4, 1.8)
 
 
 def interaction(
@@ -69,7 +70,7 @@ def interaction(
         cell = panels.axes_mm(ax)[0] / max(len(drivers), 1)
         lines = 2 if cell >= _needed(2, profile.size) else 1
         rows = [fit_lines(result.label(d), 30.0, profile.size, lines) for d in drivers]
-        columns = [fit_lines(result.label(d), 30.0 * _STRETCH, profile.size) for d in drivers]
+        columns = [fit_lines(result.label(d), 30.0 * _STRETCHES[1], profile.size) for d in drivers]
         _draw(ax, result, group, _Labels(drivers, rows, columns, cell, profile.size))
     return ax
 
@@ -100,6 +101,13 @@ class _Labels:
         height = _LINE * self.size * panels.MM_PER_POINT
         return [0.9 * r + 1.0 + 0.8 * height * c.count("\n") for r, c in zip(self.reach, self.columns, strict=True)]
 
+    @property
+    def least(self) -> float:
+        """Smallest cell that keeps labels of two lines apart."""
+        rows, columns = (any("\n" in label for label in labels) for labels in (self.rows, self.columns))
+        upright = _needed(2, self.size)
+        return max(upright if rows else 0.0, upright / float(np.sin(np.deg2rad(_SLANT))) if columns else 0.0)
+
 
 def _widest(label: str, size: float) -> float:
     return max(text_width(line, size) for line in label.split("\n"))
@@ -117,11 +125,10 @@ def _labelled(result: GeodetectorResult, drivers: list[str], width: float, size:
     plain = _trial(result, drivers, width, size, (widest, 1), (widest, 1))
     least = min(_STARRED_CELL_MM, plain.cell)
     best = plain
-    for across, down in (((widest * _STRETCH, 1), (widest, 2)), ((widest, 2), (widest, 2)), ((widest, 1), (widest, 2))):
+    slanted = [(widest * stretch, 1) for stretch in _STRETCHES] + [(widest, 2)]
+    for across, down in product(slanted, ((widest, 1), (widest, 2))):
         trial = _trial(result, drivers, width, size, across, down)
-        lines = max(label.count("\n") + 1 for label in trial.columns)
-        slanted = _needed(lines, size) / np.sin(np.deg2rad(_SLANT)) if lines > 1 else 0.0
-        if trial.cell >= max(least, slanted, _needed(2, size)) and _cut_short(trial) < _cut_short(best):
+        if trial.cell >= max(least, trial.least) and _cut_short(trial) < _cut_short(best):
             best = trial
     return best
 

@@ -23,7 +23,7 @@ def geodetector_text(result: GeodetectorResult) -> Text:
         "The geodetector's q = 1 - SSW/SST is the share of the response's sum of squares that lies between strata (Wang et "
         f"al. 2010, 2016). Continuous drivers were cut into {classes} classes ({cut}) within each group; categorical "
         "drivers are strata as they are. q was tested by the central F of the one-way analysis of variance, which does not "
-        "depend on the origin of the response; epsilon2 takes off what strata explain by chance. For each pair, q of the "
+        "depend on the origin of the response; epsilon² takes off what strata explain by chance. For each pair, q of the "
         "crossed strata is given with its classic type and with the F test of the part that an additive fit of both "
         "drivers leaves; without such a part at a naive P < 0.05, adjusted over the pairs of a group (Benjamini and Hochberg "
         "1995), a pair is called not distinguishable from additive."
