@@ -24,7 +24,7 @@ from carbondrivers.nep_models import (
     umol_to_g_c_year,
     umol_to_g_co2_year,
 )
-from carbondrivers.nep_models.apply import canonical_unit
+from carbondrivers.nep_models.apply import canonical_unit, same_unit, unit_problem
 
 VECTORS = json.loads((Path(__file__).parent / "reference" / "nep_test_vectors.json").read_text(encoding="utf-8"))
 
@@ -172,3 +172,26 @@ def test_axis_of_months():
 )
 def test_unit_spellings(text, expected):
     assert canonical_unit(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "same"),
+    [
+        ("mm", "mm month-1", True),
+        ("mm", "mm a-1", True),
+        ("mm", "mm d-1", False),
+        ("cm", "mm a-1", False),
+        ("mm/yr", "mm a-1", True),
+        ("degrees", "degree", True),
+        ("", "1", True),
+        ("percent", "%", True),
+    ],
+)
+def test_units_that_mean_the_same(given, known, same):
+    assert same_unit(given, known) is same
+
+
+def test_a_wrong_unit_is_put_into_words():
+    assert unit_problem("kg C m-2 yr-1", ("g C m-2 a-1",)).endswith("got 'kg C m-2 yr-1': multiply by 1000")
+    assert unit_problem("furlong", ("mm month-1", "mm")) == "must be in mm month-1 or mm, got 'furlong': convert it first"
+    assert unit_problem("", ("mm",)) == unit_problem("gC/m2/yr", ("g C m-2 a-1",)) == ""

@@ -13,7 +13,7 @@ import xarray as xr
 
 from carbondrivers.datasets import raster_files
 from carbondrivers.datasets.rasters import read_raster, require_aligned, stack_to_frame
-from carbondrivers.errors import DataError, OptionError
+from carbondrivers.errors import DataError, DataWarning, OptionError
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 VALUES = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
@@ -412,3 +412,99 @@ def test_layers_become_a_table(tmp_path):
         stack_to_frame({"x": layers["dem"]})
     with pytest.raises(DataError, match="classes of several years"):
         stack_to_frame({"cover": layers["rain"].assign_attrs(kind="categorical")})
+
+
+@pytest.mark.parametrize("unit", [None, "mm", "mm/month", "millimeters"])
+def test_the_spelling_of_a_unit_does_not_switch_the_range_off(tmp_path, unit):
+    write_tiff(tmp_path / "p.tif", VALUES * -500)
+    refuses(
+        tmp_path,
+        "p.tif",
+        "from -300 to -50, plausible for precipitation_monthly is 0 to",
+        name="precipitation_monthly",
+        unit=unit,
+    )
+
+
+def test_years_and_months_without_a_value_are_named(tmp_path):
+    bands = np.stack([VALUES + i / 100 for i in range(12)])
+    bands[2:4] = np.nan
+    write_tiff(tmp_path / "a.tif", bands)
+    with pytest.warns(DataWarning, match=r"layer 'ndvi' \(a.tif\) has no value in 2003, 2004: look at the file"):
+        read_raster(tmp_path, "a.tif", name="ndvi", years=(2001, 2012))
+    write_tiff(tmp_path / "m_2001.tif", bands)
+    with pytest.warns(DataWarning, match=r"has no value in 2001-03, 2001-04"):
+        read_raster(tmp_path, "m_{year}.tif", name="ndvi", years=(2001, 2001))
+    bands[:] = np.nan
+    bands[11, 0, 0] = 0.5
+    write_tiff(tmp_path / "a.tif", bands)
+    with pytest.warns(DataWarning, match="2006 and 5 more: look"):
+        read_raster(tmp_path, "a.tif", name="ndvi", years=(2001, 2012))
+
+
+@pytest.mark.parametrize(
+    ("codes", "fill"),
+    [([1, 2, 17, 255], 255), ([0, 1, 255], 255), ([1, 2, -128], -128), ([1, 9, 65535], 65535), ([1, 9, -9999], -9999)],
+)
+def test_an_undeclared_fill_is_no_class(tmp_path, codes, fill):
+    write_tiff(tmp_path / "a.tif", np.array([codes], dtype=np.uint8 if fill == 255 else np.int32))
+    message = f"1 cells hold {fill}, far from all others .*declare nodata = {fill}"
+    refuses(tmp_path, "a.tif", message, name="cover", kind="categorical")
+    cleaned = read_raster(tmp_path, "a.tif", name="cover", kind="categorical", nodata=fill)
+    assert int(np.isnan(cleaned).sum()) == 1
+
+
+@pytest.mark.parametrize("codes", [[0, 255], [1, 120, 250, 255]])
+def test_a_class_255_beside_its_like_is_kept(tmp_path, codes):
+    write_tiff(tmp_path / "a.tif", np.array([codes], dtype=np.uint8))
+    assert float(read_raster(tmp_path, "a.tif", name="cover", kind="categorical").max()) == 255
+    write_tiff(tmp_path / "b.tif", np.array([[1, 9, 255]], dtype=np.uint8))
+    assert float(read_raster(tmp_path, "b.tif", name="height").max()) == 255
+
+
+def test_a_fill_is_declared_by_the_number_that_is_there(tmp_path):
+    write_tiff(tmp_path / "a.tif", np.array([[0.1, np.finfo(np.float32).min]], dtype=np.float32))
+    refuses(tmp_path, "a.tif", r"declare nodata = -3\.4028234663852886e\+38")
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    write_tiff(tmp_path / "a.tif", (VALUES + 1j).astype(np.complex64))
+    refuses(tmp_path, "a.tif", "hold complex numbers; write the real part")
+
+
+def test_text_and_day_counts_of_a_netcdf(tmp_path):
+    coords = {"lat": [40.0, 40.5], "lon": [100.0, 100.5, 101.0]}
+    xr.Dataset({"name": (("lat", "lon"), np.full((2, 3), "a"))}, coords).to_netcdf(tmp_path / "a.nc")
+    refuses(tmp_path, "a.nc", "the cells hold no numbers")
+    season = xr.Dataset({"season": (("lat", "lon"), VALUES * 100, {"units": "days"})}, coords)
+    season.to_netcdf(tmp_path / "b.nc")
+    np.testing.assert_allclose(read_raster(tmp_path, "b.nc", name="season"), VALUES[::-1] * 100)
+
+
+@pytest.mark.parametrize("length", [200, 300, 1000, 5000])
+def test_a_tiff_that_was_cut_off_is_not_blamed_for_its_crs(tmp_path, length, capfd):
+    write_tiff(tmp_path / "a.tif", np.random.default_rng(1).random((300, 300)))
+    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:length])
+    refuses(tmp_path, "a.tif", "truncated or damaged")
+    assert capfd.readouterr().err == ""
+
+
+def test_gdal_does_not_print_by_itself(tmp_path, capfd):
+    for year in (2001, 2002, 2003):
+        write_tiff(tmp_path / f"a_{year}.tif")
+        raw = bytearray((tmp_path / f"a_{year}.tif").read_bytes())
+        start = int.from_bytes(raw[4:8], "little") + 2
+        raw[start : start + 24] = raw[start + 12 : start + 24] + raw[start : start + 12]
+        (tmp_path / f"a_{year}.tif").write_bytes(raw)
+    with xr.set_options(file_cache_maxsize=1):
+        np.testing.assert_allclose(read_raster(tmp_path, "a_{year}.tif", name="ndvi").isel(year=1), VALUES)
+    assert capfd.readouterr().err == ""
+
+
+def test_coordinates_that_are_no_degrees(tmp_path):
+    write_tiff(tmp_path / "a.tif", crs="EPSG:4326")
+    refuses(tmp_path, "a.tif", "coordinates reach x = 500075, which is no longitude: the CRS EPSG:4326 is wrong")
+    write_tiff(tmp_path / "b.tif", crs="EPSG:4326", transform=from_origin(100.0, 4400000.0, 30.0, 30.0))
+    refuses(tmp_path, "b.tif", "coordinates reach y = 4399985, which is no latitude")
+    write_netcdf(tmp_path / "poles.nc", x=("lon", [0.0, 180.0, 360.0]), y=("lat", [-90.0, 90.0]))
+    refuses(tmp_path, "poles.nc", "crosses the date line")

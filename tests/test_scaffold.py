@@ -93,7 +93,7 @@ def test_series_of_rasters_become_patterns(tmp_path: Path) -> None:
         "precipitation": "sub/pre_{year}.tif", "temperature_monthly": "tas_{year}{month:02d}.tif",
         "elevation": "dem_2010.tif", "soil_organic_carbon": "soc_1980-2000.tif",
     }  # fmt: skip
-    assert set(spec.analyses) == {"trend", "correlation", "geodetector"} and set(spec.groups) == {"sink", "source"}
+    assert set(spec.analyses) == {"correlation", "geodetector"} and set(spec.groups) == {"sink", "source"}
 
 
 def test_npp_with_monthly_climate_becomes_nep(tmp_path: Path) -> None:
@@ -107,17 +107,24 @@ def test_npp_with_monthly_climate_becomes_nep(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dim", ["time", "year"])
 def test_netcdf_variables_become_layers(tmp_path: Path, dim: str) -> None:
-    years = np.arange(2001, 2006)
+    years = np.arange(2001, 2012)
     axis = years if dim == "year" else np.array([f"{y}-01-01" for y in years], "M8[ns]")
     coords = {dim: axis, "lat": [40.0, 39.5], "lon": [100.0, 100.5]}
-    lai = xr.DataArray(np.ones((5, 2, 2)), coords, (dim, "lat", "lon"), attrs={"units": "m2/m2"})
+    lai = xr.DataArray(np.ones((11, 2, 2)), coords, (dim, "lat", "lon"), attrs={"units": "m2/m2"})
     xr.Dataset({"LAI": lai, "dem": lai.isel({dim: 0}, drop=True)}).to_netcdf(tmp_path / "all.nc")
     study = loaded(tmp_path, tmp_path)
     spec = study.spec
-    assert spec.study.years == (2001, 2005)
+    assert spec.study.years == (2001, 2011)
     assert (spec.response.name, spec.response.source, spec.response.variable) == ("lai", "all.nc", "LAI")
     assert spec.drivers["elevation"].variable == "dem" and "trend" in spec.analyses
     assert check_data(study) == []
+
+
+def test_what_check_would_refuse_is_not_proposed(tmp_path: Path) -> None:
+    touch(tmp_path, [*monthly("nep_{}{:02d}.tif"), "land_cover.tif"])
+    assert set(loaded(tmp_path, tmp_path).spec.analyses) == {"geodetector"}
+    towers()[["nep_median", "land_cover"]].to_csv(tmp_path / "t.csv", index=False)
+    assert set(loaded(tmp_path, tmp_path / "t.csv").spec.analyses) == {"geodetector"}
 
 
 def test_every_step_that_is_proposed_teaches_its_options(tmp_path: Path) -> None:

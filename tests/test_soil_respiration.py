@@ -159,3 +159,17 @@ def test_grids_and_indexes_that_differ_are_refused():
 def test_options_outside_their_range(options, error, message):
     with pytest.raises(error, match=message):
         rh_pei_monthly(10.0, 30.0, **options)
+
+
+@pytest.mark.parametrize("kind", ["grid", "array"])
+def test_negative_rain_of_a_lazy_array_is_missing_without_a_word_of_numpy(kind):
+    rain = np.where(np.arange(12) == 3, -300.0, HORQIN_P)
+    warm, wet = months(HORQIN_T, chunked=True), months(rain, "mm", chunked=True)
+    found = rh_pei_monthly(warm, wet) if kind == "grid" else rh_pei_monthly(warm.data, wet.data)
+    assert found.chunks is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        values = np.asarray(found.compute())
+    assert np.isnan(values[:, 0, 0]).tolist() == [month == 3 for month in range(12)]
+    with pytest.raises(DataError, match="precipitation runs from -300"):
+        rh_pei_monthly(months(HORQIN_T), months(rain, "mm"))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 
+from carbondrivers.datasets import virtual_region
 from carbondrivers.errors import StudyError
-from carbondrivers.study.check import check_data, load_study
+from carbondrivers.study.check import check_data, load_study, response_years
+from carbondrivers.study.rules import REGION_RESPONSES, REGION_YEARS
 
 TABLE = """schema = 1
 [study]
@@ -37,6 +41,7 @@ years = [2001, 2003]
 name = "lai"
 source = "lai.nc"
 [analyses.trend]
+min_valid = 3
 """
 
 
@@ -174,12 +179,16 @@ def test_sections_that_are_no_tables_are_named_and_the_rest_still_checked(tmp_pa
         ('source = "lai.nc"', 'source = "{yaer}.tif"', "response.source: pattern '{yaer}.tif' may hold {year}"),
         ('source = "lai.nc"', 'source = "http://host/lai.nc"', "URLs and GDAL prefixes are not allowed"),
         ('source = "lai.nc"', 'source = "/vsicurl/http://host/lai.nc"', "GDAL virtual paths"),
-        ("[analyses.trend]", "[analyses.correlation]", "add at least one, such as [drivers.precipitation]"),
-        ("[analyses.trend]", "[drivers.pre]", "drivers.pre: source is missing"),
-        ("[analyses.trend]", '[drivers.pre]\nsource = "lai.nc"', "drivers.pre: is the response 'lai' too"),
-        ("[analyses.trend]", '[groups.a]\ncolumn = "lia"\nabove = 0', "groups.a.column: there is no variable 'lia'"),
+        ("[analyses.trend]\nmin_valid = 3", "[analyses.correlation]", "add at least one, such as [drivers.precipitation]"),
+        ("[analyses.trend]\nmin_valid = 3", "[drivers.pre]", "drivers.pre: source is missing"),
+        ("[analyses.trend]\nmin_valid = 3", '[drivers.pre]\nsource = "lai.nc"', "drivers.pre: is the response 'lai' too"),
         (
-            "[analyses.trend]",
+            "[analyses.trend]\nmin_valid = 3",
+            '[groups.a]\ncolumn = "lia"\nabove = 0',
+            "groups.a.column: there is no variable 'lia'",
+        ),
+        (
+            "[analyses.trend]\nmin_valid = 3",
             '[nep]\nmodel = "npp_minus_rh"\n[layers.x]\nsource = "a"',
             "needs layer 'npp': add it under [layers]",
         ),
@@ -202,7 +211,7 @@ def test_a_pattern_without_years_names_those_of_the_files(tmp_path: Path) -> Non
 def test_a_region_takes_its_own_layers(tmp_path: Path) -> None:
     text = '[study]\ntitle = "Demo"\nregion = "demo"\n[response]\nname = "nep"\n[analyses.correlation]\n[analyses.trend]\n'
     assert load_study(study(tmp_path, text)).spec.kind == "region"
-    assert "the region has no layer 'slop'; did you mean 'slope'?" in only(tmp_path, text + "[drivers.slop]\n")
+    assert "the region has no driver 'slop', only precipitation, " in only(tmp_path, text + "[drivers.slop]\n")
     assert "take it out" in only(tmp_path, text + '[drivers.slope]\nsource = "slope.tif"\n')
 
 
@@ -292,3 +301,206 @@ def test_patterns_are_held_to_all_years(tmp_path: Path) -> None:
     assert len(found) == 2
     assert "'lai_{year}.tif' has no file for 2002: add the files, or change study.years" in found[0]
     assert "lai_2001.tif" in found[1] and "web page" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"schema = 1\na = {'9' * 5000}", "study.toml:2: a number of thousands of digits cannot be read"),
+        (f"schema = 1\na = 0x{'f' * 5000}", "study.toml:2: a: the whole number is too large"),
+        (f"schema = 1\na = {'[' * 2000}{']' * 2000}", "study.toml:2: brackets are nested too deeply"),
+        (f"schema = 1\nstudy.title{'.a' * 3000} = 1", "study.toml:2: study.title.a: is nested more than 20 deep"),
+        (TABLE.encode("utf-16"), "study.toml:1: the text is not UTF-8, it looks like UTF-16: save as UTF-8"),
+        (TABLE.encode("utf-16-le"), "study.toml:1: the text is not UTF-8, it looks like UTF-16: save as UTF-8"),
+        (TABLE.encode("utf-32"), "it looks like UTF-32"),
+        (
+            TABLE.replace("Towers", "通量塔的净生态系统生产力").encode("gb18030"),
+            "study.toml:3: the text is not UTF-8, it looks like GB18030",
+        ),
+        (TABLE.replace("Towers", "Türme été naïve").encode("latin-1"), "it looks like Windows-1252 or Latin-1"),
+        (b"\x89HDF\r\n\0\x1a\n" + bytes(range(256)), "it looks like no text but binary data"),
+    ],
+    ids=range(10),
+)
+def test_what_no_parser_can_read_is_one_line(tmp_path: Path, text: str | bytes, words: str) -> None:
+    found = problems(tmp_path, text)
+    assert len(found) == 1 and words in found[0], found
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "study.toml")
+    with pytest.raises(StudyError, match="not a regular file but a pipe or device"):
+        load_study(tmp_path / "study.toml")
+
+
+@pytest.mark.parametrize("bound", ["above = nan", "at_most = inf", "is = nan", "is = [1, -inf]"])
+def test_bounds_are_finite(tmp_path: Path, bound: str) -> None:
+    assert "finite number" in only(tmp_path, TABLE.replace("above = 0", bound))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("precipitation = {", "rain = {}\nprecipitation = { kind = 'categorical',", None),
+        ("precipitation = {", "land_cover = {}\nprecipitation = { kind = 'categorical',", "all are categorical: take it out"),
+        ("precipitation = {", "rain = { column = 'map_mm' }\nprecipitation = {", "same column 'map_mm' as driver 'rain'"),
+        ("precipitation = {", "map_mm = {}\nprecipitation = {", "drivers.precipitation: reads the same column"),
+    ],
+)
+def test_drivers_are_measured_and_different(tmp_path: Path, old: str, new: str, words: str | None) -> None:
+    text = TABLE.replace(old, new) + "[analyses.correlation]\n"
+    if words is None:
+        load_study(study(tmp_path, text))
+    else:
+        assert words in only(tmp_path, text)
+
+
+def test_two_grids_are_not_one(tmp_path: Path) -> None:
+    drivers = '[drivers]\na = { source = "d.nc", variable = "v" }\nb = { source = "d.nc", variable = "v" }\n'
+    assert "drivers.b: reads the same grid 'v' of 'd.nc' as driver 'a'" in only(tmp_path, RASTERS + drivers)
+    load_study(study(tmp_path, RASTERS + drivers.replace('"v" }\nb', '"w" }\nb')))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("", "analyses.trend: a trend that can be told from noise needs 10 years, there are 3"),
+        ("min_valid = 4", "at most the number of years, 3"),
+    ],
+)
+def test_a_trend_needs_years(tmp_path: Path, options: str, words: str) -> None:
+    assert words in only(tmp_path, RASTERS.replace("min_valid = 3", options))
+    write_netcdf(tmp_path / "lai.nc", range(2001, 2004))
+    (found,) = data_problems(tmp_path, RASTERS.replace("min_valid = 3", options).replace("years = [2001, 2003]\n", ""))
+    assert words in found
+
+
+REGION = '[study]\ntitle = "Demo"\nregion = "demo"\n[response]\nname = "nep"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            REGION + '[groups.a]\ncolumn = "ndvi"\nabove = 0\n',
+            "groups.a.column: there is no variable 'ndvi'; declared are nep, x, y",
+        ),
+        (REGION + "[drivers.soil_moisture]\n", "the region has no driver 'soil_moisture'"),
+        (REGION.replace('"nep"', '"gpp"'), "response.name: the region has no response 'gpp'"),
+        (REGION.replace('"nep"', '"slope"'), "response.name: the region has no response 'slope'"),
+        (REGION.replace('"demo"', '"demo"\nyears = [2001, 2003]'), "study.years: the virtual region needs 5 years"),
+        (REGION.replace('"demo"', '"demo"\nyears = [2001, 2006]') + "[analyses.trend]", "needs 10 years, there are 6"),
+        (REGION + "[drivers.land_cover]\n[analyses.correlation]", "all are categorical"),
+    ],
+)
+def test_what_a_region_does_not_have(tmp_path: Path, text: str, words: str) -> None:
+    assert words in only(tmp_path, text)
+
+
+def test_what_a_region_has_is_what_the_rules_say(tmp_path: Path) -> None:
+    region = virtual_region("demo", shape=(24, 24), years=(2001, 2000 + REGION_YEARS))
+    drivers = {driver.name for driver in region.drivers}
+    assert set(map(str, region.annual)) - drivers - {"land_cover"} == set(REGION_RESPONSES)
+    assert {"x", "y", "nep"} | drivers == set(region.sample_frame().columns)
+    assert data_problems(tmp_path, REGION + "[analyses.trend]") == []
+    (found,) = data_problems(tmp_path, REGION + "[analyses.trend]\nmin_valid = 30")
+    assert "analyses.trend.min_valid: must be at most the number of years, 21, got 30" in found
+
+
+def write_tiff(path: Path, west: float = 500000.0, bands: int = 1) -> None:
+    profile = {"driver": "GTiff", "crs": "EPSG:32650", "transform": rasterio.Affine(30.0, 0.0, west, 0.0, -30.0, 4400000.0)}
+    with rasterio.open(path, "w", count=bands, height=2, width=3, dtype="float32", **profile) as file:
+        file.write(np.ones((bands, 2, 3), dtype=np.float32))
+
+
+def write_months(path: Path, name: str, years: range, unit: str = "") -> None:
+    time = np.array([f"{year}-{month:02d}-01" for year in years for month in range(1, 13)], "M8[ns]")
+    coords = {"time": time, "lat": [40.0, 39.5], "lon": [100.0, 100.5, 101.0]}
+    cube = xr.DataArray(
+        np.ones((time.size, 2, 3)), coords, ("time", "lat", "lon"), name=name, attrs={"units": unit} if unit else {}
+    )
+    cube.to_netcdf(path)
+
+
+def test_a_response_that_is_no_stack_of_years(tmp_path: Path) -> None:
+    write_months(tmp_path / "lai.nc", "lai", range(2001, 2004))
+    (found,) = data_problems(tmp_path, RASTERS)
+    assert "analyses.trend: trend needs one grid a year of the response, and 'lai.nc' holds months: sum or average" in found
+    assert response_years(load_study(study(tmp_path, RASTERS))) is None
+    (found,) = data_problems(tmp_path, RASTERS.replace("2003]", "2004]"))
+    assert "lacks 2004" in found
+    write_tiff(tmp_path / "lai.tif")
+    (found,) = data_problems(tmp_path, RASTERS.replace("lai.nc", "lai.tif"))
+    assert "'lai.tif' is a single grid: name a series with {year}" in found
+    assert response_years(load_study(study(tmp_path, RASTERS.replace("lai.nc", "lai.tif")))) is None
+
+
+def test_years_of_the_response_come_from_headers(tmp_path: Path) -> None:
+    write_netcdf(tmp_path / "lai.nc", range(2000, 2004))
+    expected = (2001, 2002, 2003)
+    assert response_years(load_study(study(tmp_path, RASTERS))) == expected
+    assert response_years(load_study(study(tmp_path, RASTERS.replace("years = [2001, 2003]\n", "")))) == (2000, *expected)
+    for year in expected:
+        write_tiff(tmp_path / f"lai_{year}.tif")
+    write_tiff(tmp_path / "bands.tif", bands=3)
+    for source in ("lai_{year}.tif", "bands.tif"):
+        assert response_years(load_study(study(tmp_path, RASTERS.replace("lai.nc", source)))) == expected
+    assert response_years(load_study(study(tmp_path, TABLE))) is None
+    assert response_years(load_study(study(tmp_path, REGION))) == tuple(range(2000, 2021))
+
+
+def test_grids_that_differ_are_found_in_their_headers(tmp_path: Path) -> None:
+    for year in (2001, 2002, 2003):
+        write_tiff(tmp_path / f"lai_{year}.tif")
+    for name, west in (("dem", 500000.0), ("slope", 500030.0)):
+        write_tiff(tmp_path / f"{name}.tif", west)
+    text = (
+        RASTERS.replace("lai.nc", "lai_{year}.tif")
+        + '[drivers]\ndem = { source = "dem.tif" }\nslope = { source = "slope.tif" }\n'
+    )
+    (found,) = data_problems(tmp_path, text)
+    assert found.startswith("study.toml:12: drivers.slope.source: 'lai_{year}.tif' and 'slope.tif' differ in origin along x")
+    write_tiff(tmp_path / "lai_2002.tif", 500030.0)
+    found = data_problems(tmp_path, text)[0]
+    assert "lai_2002.tif: differs from the first file of 'lai_{year}.tif' in origin along x" in found
+
+
+def test_classes_of_several_years_have_no_mean(tmp_path: Path) -> None:
+    write_netcdf(tmp_path / "lai.nc", range(2001, 2004))
+    write_netcdf(tmp_path / "cover.nc", range(2001, 2004), "cover")
+    driver = '[drivers]\nland_cover = { source = "cover.nc" }\n'
+    (found,) = data_problems(tmp_path, RASTERS + driver)
+    assert "drivers.land_cover.source: 'cover.nc' holds years, and classes have no mean over time" in found
+
+
+NEP = """[study]
+title = "NEP"
+[nep]
+model = "npp_minus_rh"
+[layers]
+npp = { source = "npp.nc" }
+temperature_monthly = { source = "t.nc" }
+precipitation_monthly = { source = "p.nc", unit = "mm" }
+[response]
+name = "nep"
+"""
+
+
+def test_layers_of_the_nep_model(tmp_path: Path) -> None:
+    write_netcdf(tmp_path / "npp.nc", range(2001, 2004), "npp")
+    write_months(tmp_path / "t.nc", "t", range(2001, 2004), "K")
+    write_months(tmp_path / "p.nc", "p", range(2001, 2004), "furlong")
+    (found,) = data_problems(tmp_path, NEP)
+    assert "the unit in 't.nc' must be in degC, got 'K': subtract 273.15, or declare the unit" in found
+    write_months(tmp_path / "t.nc", "t", range(2001, 2004), "degC")
+    assert data_problems(tmp_path, NEP) == []
+    assert response_years(load_study(study(tmp_path, NEP))) == (2001, 2002, 2003)
+    assert "layers.precipitation_monthly.unit: must be in mm month-1 or mm, got 'inch'" in only(
+        tmp_path, NEP.replace('"mm"', '"inch"')
+    )
+    write_months(tmp_path / "t.nc", "t", range(2001, 2005))
+    (found,) = data_problems(tmp_path, NEP)
+    assert "the years of 't.nc' (2001-2004) are not those of 'npp.nc': give study.years" in found
+    write_months(tmp_path / "npp.nc", "npp", range(2001, 2004))
+    found = "\n".join(data_problems(tmp_path, NEP.replace('title = "NEP"', 'title = "NEP"\nyears = [2001, 2003]')))
+    assert "the NEP model takes one grid a year of npp, and 'npp.nc' holds months" in found

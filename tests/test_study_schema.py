@@ -70,6 +70,15 @@ def test_a_study_does_not_change_and_dumps_its_options() -> None:
     assert full.model_dump(mode="json")["analyses"]["geodetector"]["classes"] == 6
 
 
+def test_bounds_and_masks_are_finite() -> None:
+    group = '[groups.a]\ncolumn = "nep"\n'
+    for bound in ("above = nan", "below = inf", "is = nan"):
+        with pytest.raises(ValidationError, match="finite"):
+            spec(MINIMAL + group + bound)
+    with pytest.raises(ValidationError, match="finite"):
+        spec(MINIMAL + "mask_below = nan")
+
+
 @pytest.mark.parametrize("value", ["30", '"30"', '"actual"'])
 def test_days_may_be_written_as_a_number(value: str) -> None:
     assert spec(MINIMAL + f"[nep]\nrh = {{ days = {value} }}").nep.rh.days == value.strip('"')

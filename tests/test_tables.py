@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -150,3 +153,90 @@ def test_doubled_names_in_excel_are_refused(tmp_path: Path) -> None:
     pd.DataFrame([["a", "a"], [1, 2]]).to_excel(path, index=False, header=False)
     with pytest.raises(DataError, match="'a' occurs 2 times"):
         read_table(path)
+
+
+def test_quoted_decimal_commas_between_commas(tmp_path: Path) -> None:
+    read = read_table(write(tmp_path, "t.csv", 'site,nep\na,"1,5"\nb,"-2,125"\n'))
+    assert read.decimal == "," and read.frame["nep"].tolist() == [1.5, -2.125]
+    assert any("decimals are written with a comma" in note for note in read.notes)
+    thousands = read_table(write(tmp_path, "t.csv", 'site,nep\na,"1,234"\nb,"12,345"\n'))
+    assert thousands.decimal == "." and thousands.frame["nep"].tolist() == ["1,234", "12,345"]
+
+
+def test_none_is_a_word_and_not_missing(tmp_path: Path) -> None:
+    cells = ["None", "NA", "NaN", "N/A", "#N/A", "null", "nan", "fire"]
+    kept = [True, *[False] * 6, True]
+    text = "n,fire\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate([*cells, ""]))
+    assert read_table(write(tmp_path, "t.csv", text)).frame["fire"].notna().tolist() == [*kept, False]
+    pd.DataFrame({"n": range(8), "fire": cells}).to_excel(tmp_path / "t.xlsx", index=False)
+    assert read_table(tmp_path / "t.xlsx").frame["fire"].notna().tolist() == kept
+
+
+def test_an_encoding_that_reads_nearly_all_bytes_is_doubted(tmp_path: Path) -> None:
+    read = read_table(write(tmp_path, "t.csv", PLAIN.encode("gb18030")))
+    assert read.notes == ("t.csv was read with encoding gb18030: if names look wrong, save the table as UTF-8",)
+
+
+def refused(path: Path, columns: list[str] | None = None) -> str:
+    with pytest.raises(DataError) as caught:
+        read_table(path, columns)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    assert "cannot be read (File name too long): check its name" in refused(tmp_path / f"{'x' * 300}.csv")
+    assert "File name too long" in refused(tmp_path / ("x" * 300) / "t.csv")
+
+
+def workbook(path: Path, *rows: list[object]) -> Path:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+def damaged(path: Path, member: str, change: Callable[[bytes], bytes]) -> Path:
+    with zipfile.ZipFile(path) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in parts.items():
+            new.writestr(name, change(content) if name == member else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("member", "change"),
+    [
+        ("xl/worksheets/sheet1.xml", lambda xml: xml[: len(xml) // 2]),
+        ("xl/worksheets/sheet1.xml", lambda xml: xml.replace(b"<v>1</v>", b"<v>q</v>")),
+        ("xl/worksheets/sheet1.xml", lambda xml: b""),
+        ("xl/workbook.xml", lambda xml: xml[:100]),
+    ],
+    ids=["half a sheet", "a number that is none", "no sheet", "half a book"],
+)
+def test_a_broken_workbook(tmp_path: Path, member: str, change: Callable[[bytes], bytes]) -> None:
+    path = damaged(workbook(tmp_path / "t.xlsx", ["a", "b"], [1, 2], [3, 4]), member, change)
+    message = refused(path)
+    assert "is not a readable Excel workbook (" in message and message.endswith("): save it again as .xlsx")
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_workbook_of_charts(tmp_path: Path, drawn: bool) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    sheet = book.create_chartsheet("chart")
+    if drawn:
+        sheet.add_chart(openpyxl.chart.BarChart())
+    book.save(tmp_path / "t.xlsx")
+    message = refused(tmp_path / "t.xlsx")
+    assert "sheet with" in message and "chart" in message
+
+
+def test_formulas_that_were_never_calculated(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "t.xlsx", ["a", "b", "c"], [1, "=A2*2", None], [2, "=A3*2", None])
+    expected = "column 'b' holds formulas that were never calculated: open and save the workbook in a spreadsheet program"
+    assert expected in refused(path) and expected in refused(path, ["a", "b"])
+    assert read_table(path, ["a", "c"]).frame["a"].tolist() == [1, 2]
+    assert "never calculated" in refused(workbook(tmp_path / "u.xlsx", ["a", "b"], ["=1", "=A2"]))

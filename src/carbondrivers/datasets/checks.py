@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from carbondrivers.catalogue import variables
-from carbondrivers.errors import DataError, DataWarning, did_you_mean
-
-MAX_CLASSES = 200
-NODATA = (-9999.0, -999.0, 9999.0, 99999.0, -99999.0, -32768.0, 32767.0, 65535.0, 2147483647.0, -2147483648.0, 1e20)
-FLOAT32_LOW = -3.0e38
-
-
-def check_columns(frame: pd.DataFrame, response: str, drivers: Sequence[str], extra: Sequence[str], group: str | None) -> None:
-    """Refuse doubled and missing columns, and a response that is its own driver."""
-    columns = [str(c) for c in frame.columns]
-    doubled = sorted({c for c in columns if columns.count(c) > 1})
-    if doubled:
-        raise DataError(f"column {doubled[0]!r} occurs {columns.count(doubled[0])} times: rename or drop the copies")
-    for name in [response, *drivers, *extra, *([group] if group else [])]:
-        if name not in columns:
-            known = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
-            raise DataError(f"there is no column {name!r}.{did_you_mean(name, columns)} The columns are: {known}")
-    if response in drivers:
-        raise DataError(f"{response!r} is the response and a driver too: take it out of the drivers")
-    twice = sorted({d for d in drivers if list(drivers).count(d) > 1})
-    if twice:
-        raise DataError(f"driver {twice[0]!r} is named twice: name it once")
+from carbondrivers.datasets.cells import refuse_objects, refuse_written
+from carbondrivers.datasets.crs_checks import check_crs as check_crs
+from carbondrivers.datasets.groups import MAX_CLASSES, class_label
+from carbondrivers.datasets.nodata import NODATA as NODATA
+from carbondrivers.datasets.nodata import refuse_huge, refuse_nodata
+from carbondrivers.datasets.nodata import stands_apart as stands_apart
+from carbondrivers.errors import DataError, DataWarning
 
 
 def clean_numeric(column: pd.Series, role: str, *, constant: bool = False) -> pd.Series:
@@ -41,24 +26,17 @@ def clean_numeric(column: pd.Series, role: str, *, constant: bool = False) -> pd
     column
         As read.
     role
-        ``"response"``, ``"driver"`` or ``"column"``, for the message.
+        ``"response"``, ``"driver"``, ``"coordinate"`` or ``"weights"``, for the message.
     constant
         Whether a constant column is allowed.
     """
     name = str(column.name)
     where = f"{role} {name!r}"
-    if pd.api.types.is_datetime64_any_dtype(column):
-        raise DataError(f"{where} holds dates where numbers are expected: turn it into a number or name it as time")
-    if pd.api.types.is_complex_dtype(column):
-        raise DataError(f"{where} holds complex numbers: take the real part or the modulus first")
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
-    text = numbers.isna() & column.notna()
+    refuse_objects(column, where)
+    numbers = as_numbers(column, where)
+    text = (numbers.isna() & column.notna()).to_numpy()
     if text.any():
-        row = int(np.flatnonzero(text.to_numpy())[0])
-        raise DataError(
-            f"{where} holds text where numbers are expected: {column.iloc[row]!r} in row {row + 1} and "
-            f"{int(text.sum()) - 1} more; mend the cells, leave them empty, or declare kind = 'categorical'"
-        )
+        _refuse_text(column, text, where, classes=role == "driver")
     values = numbers.to_numpy()
     if np.isinf(values).any():
         row = int(np.flatnonzero(np.isinf(values))[0])
@@ -69,51 +47,41 @@ def clean_numeric(column: pd.Series, role: str, *, constant: bool = False) -> pd
     if present.size == 0:
         raise DataError(f"{where} has no value at all: leave it out, or check the join that filled it")
     refuse_nodata(present, where)
+    refuse_huge(present, where)
     if not constant and present.min() == present.max():
         raise DataError(f"{where} is constant ({present[0]:g}): nothing can be attributed to it; leave it out")
     return numbers.rename(name)
 
 
-def refuse_nodata(values: np.ndarray, where: str) -> None:
-    """Refuse a customary nodata code that stands apart from all other values (finite values, any shape)."""
-    codes = [code for code in NODATA if (values == code).any()]
-    if values.size and values.min() < FLOAT32_LOW:
-        codes.append(float(values.min()))
-    rest = values[~np.isin(values, codes)]
-    if not codes or not rest.size:
-        return
-    low, high = float(rest.min()), float(rest.max())
-    for code in codes:
-        count = int((values == code).sum())
-        if stands_apart(code, low, high, count):
-            raise DataError(
-                f"{where} holds {code:g} in {count} cells, far from all other values ({low:g} to {high:g}): "
-                f"a nodata value was left in the data; leave these cells empty, or declare nodata = {code:g} in the study file"
-            )
+def as_numbers(column: pd.Series, where: str) -> pd.Series:
+    """Return the numbers of a column as float64, NaN where a cell is missing or no number."""
+    # pandas 3 fails on Arrow decimals with gaps; as objects they are read.
+    plain = column.astype(object) if isinstance(column.dtype, pd.ArrowDtype) else column
+    try:
+        return pd.to_numeric(plain, errors="coerce").astype("float64")
+    except OverflowError:
+        raise DataError(f"{where} holds whole numbers of over 300 digits: look for a nodata value or a wrong unit") from None
 
 
-def stands_apart(code: float, low: float, high: float, count: int) -> bool:
-    """Return whether a nodata code cannot be one of the values that run from `low` to `high`.
-
-    It is below zero where nothing else is, or lies outside by more than half of the range, or more than once (a
-    measurement seldom repeats exactly at its extreme) by more than a tenth of it.
-    """
-    if low <= code <= high:
-        return False
-    if code < 0 <= low:
-        return True
-    gap = low - code if code < low else code - high
-    return gap > (0.1 if count > 2 else 0.5) * (high - low)
+def _refuse_text(column: pd.Series, text: np.ndarray, where: str, *, classes: bool) -> None:
+    rows = np.flatnonzero(text)
+    refuse_written(column[text], where, rows=rows.tolist(), classes=classes)
+    declare = ", leave them empty, or declare kind = 'categorical'" if classes else " or leave them empty"
+    raise DataError(
+        f"{where} holds text where numbers are expected: {column.iloc[rows[0]]!r} in row {rows[0] + 1} and "
+        f"{len(rows) - 1} more; mend the cells{declare}"
+    )
 
 
 def clean_categorical(column: pd.Series) -> pd.Series:
     """Return the column as an unordered categorical of text, classes sorted; refuse too many classes or only one."""
     name = str(column.name)
+    refuse_objects(column, f"driver {name!r}", "classes")
     present = column.dropna()
     if present.empty:
         raise DataError(f"driver {name!r} has no value at all: leave it out, or check the join that filled it")
     codes = sorted(present.unique(), key=lambda v: (isinstance(v, str), v))
-    labels = {value: _class_label(value) for value in codes}
+    labels = {value: class_label(value) for value in codes}
     distinct = list(dict.fromkeys(labels.values()))
     if len(distinct) > MAX_CLASSES:
         raise DataError(
@@ -125,10 +93,19 @@ def clean_categorical(column: pd.Series) -> pd.Series:
     return pd.Series(pd.Categorical(column.map(labels), categories=distinct), name=name, index=column.index)
 
 
-def _class_label(value: object) -> str:
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip() if isinstance(value, str) else str(value)
+def clean_text_driver(column: pd.Series) -> pd.Series:
+    """Return a text column of undeclared kind as classes; refuse numbers written as text, and almost one class a row."""
+    where = f"driver {str(column.name)!r}"
+    present = column.notna().to_numpy()
+    refuse_written(column[present], where, rows=np.flatnonzero(present).tolist(), classes=True)
+    cleaned = clean_categorical(column)
+    classes = len(cleaned.cat.categories)
+    if 2 * classes > present.sum():
+        raise DataError(
+            f"{where} is text with {classes} classes in {int(present.sum())} rows, so that each row explains itself: leave "
+            "names and identifiers out, group the classes, or declare kind = 'categorical'"
+        )
+    return cleaned
 
 
 def check_rows(complete: pd.DataFrame, response: str, drivers: Sequence[str]) -> None:
@@ -147,36 +124,18 @@ def check_rows(complete: pd.DataFrame, response: str, drivers: Sequence[str]) ->
             )
 
 
-def check_degrees(frame: pd.DataFrame, coordinates: tuple[str, str], crs: str | None) -> None:
-    """Refuse longitudes and latitudes that no place on earth has (mostly the two columns exchanged)."""
-    from pyproj import CRS
-
-    if crs is None or not CRS.from_user_input(crs).is_geographic:
-        return
-    for name, most, what in zip(coordinates, (360.0, 90.0), ("longitude", "latitude"), strict=True):
-        furthest = float(frame[name].abs().max())
-        if furthest > most:
-            raise DataError(
-                f"coordinate {name!r} reaches {furthest:g}, no {what} does in {crs}: "
-                "give coordinates = [longitude, latitude] in this order, or the CRS that they are in"
-            )
-
-
-def check_crs(crs: str | None) -> None:
-    """Refuse a coordinate reference system that PROJ does not know."""
-    if crs is None:
-        return
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
-    try:
-        CRS.from_user_input(crs)
-    except CRSError:
-        raise DataError(f"unknown CRS {crs!r}: give an EPSG code such as 'EPSG:4326', or a WKT string") from None
+def check_weights(weights: pd.Series) -> None:
+    """Refuse weights below zero, and weights that are all zero (missing ones are allowed here)."""
+    where = f"weights {str(weights.name)!r}"
+    if (weights < 0).any():
+        raise DataError(f"{where} are negative in {int((weights < 0).sum())} rows: give weights of zero or more, such as areas")
+    if not (weights > 0).any():
+        raise DataError(f"{where} are all zero: give positive weights, or none")
 
 
 def clean_time(column: pd.Series) -> pd.Series:
     """Return a column that says when: numbers as they are, dates and text as text, missing as missing."""
+    refuse_objects(column, f"time {str(column.name)!r}", "times")
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return column.astype("float64")
     return column.astype("string").astype("object").where(column.notna(), None)
@@ -208,26 +167,3 @@ def warn_duplicate_coordinates(frame: pd.DataFrame, coordinates: tuple[str, str]
             DataWarning,
             stacklevel=3,
         )
-
-
-def group_masks(frame: pd.DataFrame, groups: str | Mapping[str, object] | None) -> pd.DataFrame:
-    """Return one boolean column a group, aligned with `frame`."""
-    if groups is None:
-        return pd.DataFrame(index=frame.index)
-    if isinstance(groups, str):
-        column = frame[groups]
-        values = sorted(column.dropna().unique(), key=str)
-        if len(values) > MAX_CLASSES:
-            raise DataError(f"group column {groups!r} has {len(values)} values, more than {MAX_CLASSES}: class it first")
-        return pd.DataFrame({_class_label(v): (column == v).to_numpy() for v in values}, index=frame.index)
-    masks: dict[str, np.ndarray] = {}
-    for name, given in groups.items():
-        mask = np.asarray(given)
-        if mask.dtype != bool or mask.shape != (len(frame),):
-            raise DataError(
-                f"group {name!r} must be a boolean array of length {len(frame)}, got {mask.dtype} of shape {mask.shape}"
-            )
-        if name == "all":
-            raise DataError("a group cannot be called 'all': that name stands for the whole sample; rename it")
-        masks[str(name)] = mask
-    return pd.DataFrame(masks, index=frame.index)

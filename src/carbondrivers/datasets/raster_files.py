@@ -6,20 +6,24 @@ as such and never handed to a library that would open what it points to.
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from carbondrivers.datasets.grids import orient
+from carbondrivers.datasets.grids import is_geographic, orient
 from carbondrivers.errors import DataError, did_you_mean
 
 MAX_CELLS = 20_000_000_000
 CHUNK_CELLS = 512 * 512
+PROBE_CELLS = 8192 * 8192
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NETCDF = (b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 AXES = {
@@ -36,6 +40,47 @@ class RasterFile:
     path: Path
     year: int | None = None
     month: int | None = None
+
+
+def series_files(root: Path, source: str, years: tuple[int, int] | None, where: str) -> list[RasterFile]:
+    """Return the files that a source stands for, in the order of time; every one must be there."""
+    full = Path(os.path.abspath(root / source))  # noqa: PTH100 - lexical: links inside the root may point anywhere
+    if not full.is_relative_to(os.path.abspath(root)):  # noqa: PTH100
+        raise DataError(f"{where}: the path leaves the data folder; copy or link the file into it")
+    if "{" not in source:
+        if not full.is_file():
+            near = did_you_mean(full.name, [p.name for p in full.parent.glob("*")] if full.parent.is_dir() else [])
+            raise DataError(f"{where}: there is no such file.{near} Check the path, it is relative to the data folder")
+        return [RasterFile(full)]
+    rest = re.sub(r"\{(year|month|month:02d)\}", "", source)
+    if "{year}" not in source or "{" in rest:
+        raise DataError(f"{where}: a pattern may hold {{year}} and {{month:02d}}, and must hold {{year}}")
+    first, last = years or _years_present(full, where)
+    months: list[int | None] = [*range(1, 13)] if "{month" in source else [None]
+    files = [RasterFile(_fill(full, y, m), y, m) for y in range(first, last + 1) for m in months]
+    missing = [file.path.name for file in files if not file.path.is_file()]
+    if missing:
+        more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+        raise DataError(
+            f"{where}: no file for {len(missing)} of {len(files)} steps from {first} to {last}: "
+            f"{', '.join(missing[:6])}{more}; add them or narrow the years"
+        )
+    return files
+
+
+def _fill(pattern: Path, year: int, month: int | None) -> Path:
+    text = str(pattern).replace("{year}", f"{year:04d}")
+    return Path(text.replace("{month:02d}", f"{month or 0:02d}").replace("{month}", str(month)))
+
+
+def _years_present(pattern: Path, where: str) -> tuple[int, int]:
+    text = re.escape(pattern.name).replace(r"\{year\}", r"(\d{4})", 1).replace(r"\{year\}", r"\d{4}")
+    text = re.sub(r"\\\{month(:02d)?\\\}", r"\\d{1,2}", text)
+    names = (p.name for p in pattern.parent.glob("*")) if pattern.parent.is_dir() else iter(())
+    found = [int(hit.group(1)) for hit in (re.fullmatch(text, name) for name in names) if hit]
+    if not found:
+        raise DataError(f"{where}: no file matches the pattern; check the folder and the name, or give the years")
+    return min(found), max(found)
 
 
 def open_file(
@@ -56,7 +101,7 @@ def open_file(
     -------
     xarray.DataArray
         Dimensions y and x, and year or time where the file has several layers; x ascending, y descending; masked and
-        scaled; attributes crs and, where the file says so, units, long_name and resolution.
+        scaled; attributes crs and, where the file says so, units, long_name and resolution. Its ``close`` closes the file.
 
     Raises
     ------
@@ -74,9 +119,32 @@ def open_file(
     else:
         raise DataError(f"{where}: the file {_what_it_is(head)}; give a GeoTIFF or NetCDF file")
     try:
-        return orient(da, where)
+        _check_grid(da)
+        grid = orient(da, where)
     except DataError as error:
         raise DataError(f"{where}: {str(error).removeprefix(where).strip()}") from None
+    if grid is not da:
+        grid.set_close(da.close)
+    return grid
+
+
+def _check_grid(da: xr.DataArray) -> None:
+    """Refuse what is no numbers, and degrees that no place on earth has."""
+    if da.dtype.kind not in "fiub":
+        kind = "complex numbers: write the real part or the modulus" if da.dtype.kind == "c" else "no numbers: write numbers"
+        raise DataError(f"the cells hold {kind}")
+    if not da.size:
+        raise DataError("the grid has no cell: write it again")
+    if not is_geographic(da):
+        return
+    for axis, most, what in (("x", 360.0, "longitude"), ("y", 90.0, "latitude")):
+        values = da[axis].to_numpy() if axis in da.coords else np.zeros(1)
+        reach = float(values[np.abs(values).argmax()])
+        if abs(reach) > most + 1e-6:
+            raise DataError(
+                f"coordinates reach {axis} = {reach:.10g}, which is no {what}: the CRS {str(da.attrs['crs'])[:40]} is wrong; "
+                "write the one that the coordinates are in (gdal_edit.py -a_srs EPSG:...)"
+            )
 
 
 def _what_it_is(head: bytes) -> str:
@@ -97,12 +165,16 @@ def _what_it_is(head: bytes) -> str:
 @contextmanager
 def readable(where: str) -> Iterator[None]:
     """Turn a library's failure to read into one line; their warnings about a file's metadata are ours to judge."""
+    import rasterio
+
     try:
-        with warnings.catch_warnings():
+        # Outside an Env of rasterio, and in threads of dask, GDAL prints its warnings on stderr by itself.
+        with warnings.catch_warnings(), rasterio.Env(CPL_LOG=os.devnull):
             warnings.simplefilter("ignore")
             yield
     except (OSError, RuntimeError, ValueError, OverflowError) as error:
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        said = str(error.__cause__ or error).strip()
+        cause = (said.splitlines() or [type(error).__name__])[0][:160]
         raise DataError(f"{where}: cannot be read, truncated or damaged ({cause}); fetch or write it again") from None
 
 
@@ -121,7 +193,8 @@ def _open_tiff(file: RasterFile, years: tuple[int, int] | None, nodata: float | 
     with readable(where), rasterio.open(file.path, driver="GTiff") as header:
         shape, crs, affine, block = (header.count, *header.shape), header.crs, header.transform, header.block_shapes[0]
         unit = next((u for u in header.units if u), "")
-    _check_size(int(np.prod(shape, dtype=object)), where)
+        _check_size(int(np.prod(shape, dtype=object)), where)
+        _check_data_of_tiff(header, where)
     if crs is None or affine.is_identity:
         lacks = "CRS" if crs is None else "georeference"
         raise DataError(f"{where}: the file has no {lacks}; write it again with one (gdal_edit.py -a_srs EPSG:...)")
@@ -129,12 +202,23 @@ def _open_tiff(file: RasterFile, years: tuple[int, int] | None, nodata: float | 
         raise DataError(f"{where}: the grid is rotated; warp it to a north-up grid first")
     with readable(where):
         chunks = dict(zip(("y", "x"), _space_chunks(shape[1:], block), strict=True))
-        da = rioxarray.open_rasterio(file.path, mask_and_scale=True, chunks={"band": 1, **chunks}, driver="GTiff")
-    if not isinstance(da, xr.DataArray):
+        opened = rioxarray.open_rasterio(file.path, mask_and_scale=True, chunks={"band": 1, **chunks}, driver="GTiff")
+    if not isinstance(opened, xr.DataArray):
         raise DataError(f"{where}: the file has several pages; split it into one file a layer")
-    da = _mask_nodata(da, nodata)
+    da = _mask_nodata(opened, nodata)
     da.attrs = {"crs": crs.to_string(), "units": unit, "resolution": (abs(affine.a), abs(affine.e))}
-    return _label_bands(da, file, years, where)
+    da = _label_bands(da, file, years, where)
+    da.set_close(opened.close)
+    return da
+
+
+def _check_data_of_tiff(header: Any, where: str) -> None:
+    """Refuse complex numbers, and a file that was cut off: its last cell cannot be read."""
+    if any(dtype.startswith("complex") for dtype in header.dtypes):
+        raise DataError(f"{where}: the cells hold complex numbers; write the real part or the modulus")
+    if int(np.prod(header.block_shapes[-1])) <= PROBE_CELLS:
+        rows, columns = header.shape
+        header.read(header.count, window=((rows - 1, rows), (columns - 1, columns)))
 
 
 def _space_chunks(shape: tuple[int, ...], block: tuple[int, int]) -> tuple[int, int]:
@@ -162,7 +246,7 @@ def _label_bands(da: xr.DataArray, file: RasterFile, years: tuple[int, int] | No
 
 def _open_netcdf(path: Path, variable: str | None, nodata: float | None, where: str) -> xr.DataArray:
     with readable(where):
-        data = xr.open_dataset(path, engine="netcdf4", decode_coords="all", cache=False)
+        data = xr.open_dataset(path, engine="netcdf4", decode_coords="all", decode_timedelta=False, cache=False)
     da = data[_pick_variable(data, variable, where)]
     axes = {str(dim): axis for dim in da.dims for axis, names in AXES.items() if str(dim).lower() in names}
     extra = [str(dim) for dim in da.dims if str(dim) not in axes and da.sizes[dim] > 1]
@@ -179,7 +263,9 @@ def _open_netcdf(path: Path, variable: str | None, nodata: float | None, where: 
     da = _mask_nodata(da.chunk({"y": min(side, da.sizes["y"]), "x": min(side, da.sizes["x"])}), nodata)
     da.attrs = attrs
     da = _decimal_coordinates(da)
-    return _label_time(da, where) if "time" in da.dims else da
+    da = _label_time(da, where) if "time" in da.dims else da
+    da.set_close(data.close)
+    return da
 
 
 def _decimal_coordinates(da: xr.DataArray) -> xr.DataArray:

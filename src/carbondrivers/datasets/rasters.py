@@ -6,8 +6,7 @@ After the door a grid is a lazy float ``xarray.DataArray`` with NaN for missing,
 
 from __future__ import annotations
 
-import os
-import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,14 @@ import xarray as xr
 from carbondrivers.catalogue import Kind, Variable, variables
 from carbondrivers.datasets.checks import NODATA, stands_apart
 from carbondrivers.datasets.grids import grid_difference, resolution
-from carbondrivers.datasets.raster_files import RasterFile, open_file, readable
-from carbondrivers.errors import DataError, choose, did_you_mean
+from carbondrivers.datasets.raster_files import RasterFile, open_file, readable, series_files
+from carbondrivers.errors import DataError, DataWarning, choose
+from carbondrivers.nep_models.apply import same_unit
 from carbondrivers.provenance import history_line
 
 HUGE = 1e30
+# What bytes are customarily filled with; among measurements these are ordinary numbers.
+CLASS_FILLS = (255.0, -128.0)
 
 
 def read_raster(
@@ -65,6 +67,11 @@ def read_raster(
         float32 or float64, dimensions (year, y, x), (time, y, x) with month starts, or (y, x); space chunked, time in
         one chunk; attributes units, long_name, crs, resolution, kind, history.
 
+    Warns
+    -----
+    DataWarning
+        If a year or month has no value at all.
+
     Raises
     ------
     DataError
@@ -86,7 +93,7 @@ def read_raster(
     if years is not None and years[0] > years[1]:
         raise DataError(f"layer {name!r}: years must be (first, last), got {years[0]} to {years[1]}")
     where = f"layer {name!r} ({source})"
-    files = _files(Path(root), source, years, where)
+    files = series_files(Path(root), source, years, where)
     parts = [
         open_file(file, f"layer {name!r} ({file.path.name})", variable=variable, years=years, nodata=nodata) for file in files
     ]
@@ -94,48 +101,12 @@ def read_raster(
     da = _clean(da, name, unit, kind, source)
     if mask_below is not None:
         da = da.where(_time_mean(da) >= mask_below)
-    _check_values(da, name, unit, where)
+    with readable(where):
+        scan = _scan(da)
+    _check_values(scan, where)
+    _check_plausible(scan, da, name, unit, where)
+    _warn_empty_layers(scan, da, where)
     return da
-
-
-def _files(root: Path, source: str, years: tuple[int, int] | None, where: str) -> list[RasterFile]:
-    full = Path(os.path.abspath(root / source))  # noqa: PTH100 - lexical: links inside the root may point anywhere
-    if not full.is_relative_to(os.path.abspath(root)):  # noqa: PTH100
-        raise DataError(f"{where}: the path leaves the data folder; copy or link the file into it")
-    if "{" not in source:
-        if not full.is_file():
-            near = did_you_mean(full.name, [p.name for p in full.parent.glob("*")] if full.parent.is_dir() else [])
-            raise DataError(f"{where}: there is no such file.{near} Check the path, it is relative to the data folder")
-        return [RasterFile(full)]
-    rest = re.sub(r"\{(year|month|month:02d)\}", "", source)
-    if "{year}" not in source or "{" in rest:
-        raise DataError(f"{where}: a pattern may hold {{year}} and {{month:02d}}, and must hold {{year}}")
-    first, last = years or _years_present(full, where)
-    months: list[int | None] = [*range(1, 13)] if "{month" in source else [None]
-    files = [RasterFile(_fill(full, y, m), y, m) for y in range(first, last + 1) for m in months]
-    missing = [file.path.name for file in files if not file.path.is_file()]
-    if missing:
-        more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
-        raise DataError(
-            f"{where}: no file for {len(missing)} of {len(files)} steps from {first} to {last}: "
-            f"{', '.join(missing[:6])}{more}; add them or narrow the years"
-        )
-    return files
-
-
-def _fill(pattern: Path, year: int, month: int | None) -> Path:
-    text = str(pattern).replace("{year}", f"{year:04d}")
-    return Path(text.replace("{month:02d}", f"{month or 0:02d}").replace("{month}", str(month)))
-
-
-def _years_present(pattern: Path, where: str) -> tuple[int, int]:
-    text = re.escape(pattern.name).replace(r"\{year\}", r"(\d{4})", 1).replace(r"\{year\}", r"\d{4}")
-    text = re.sub(r"\\\{month(:02d)?\\\}", r"\\d{1,2}", text)
-    names = (p.name for p in pattern.parent.glob("*")) if pattern.parent.is_dir() else iter(())
-    found = [int(hit.group(1)) for hit in (re.fullmatch(text, name) for name in names) if hit]
-    if not found:
-        raise DataError(f"{where}: no file matches the pattern; check the folder and the name, or give the years")
-    return min(found), max(found)
 
 
 def _join(parts: list[xr.DataArray], files: list[RasterFile], where: str) -> xr.DataArray:
@@ -205,7 +176,7 @@ class _Scan:
     """What one pass over the values found.
 
     `low` and `high` are those of finite values that are no customary nodata code; `fills` counts those codes and
-    absurdly large values.
+    absurdly large values; `filled` says of each year or month whether it has a value.
     """
 
     low: float
@@ -213,6 +184,7 @@ class _Scan:
     infinite: int
     fractions: int
     fills: Mapping[float, int]
+    filled: np.ndarray
 
     @property
     def empty(self) -> bool:
@@ -223,7 +195,9 @@ def _scan(da: xr.DataArray) -> _Scan:
     from dask.base import compute
     from dask.delayed import delayed
 
-    found: list[_Scan] = list(compute(*(delayed(_scan_block)(block) for block in da.data.to_delayed().ravel())))  # type: ignore[no-untyped-call]
+    codes = (*NODATA, *CLASS_FILLS) if da.attrs["kind"] == "categorical" else NODATA
+    blocks = da.data.to_delayed().ravel()
+    found: list[_Scan] = list(compute(*(delayed(_scan_block)(block, codes) for block in blocks)))  # type: ignore[no-untyped-call]
     fills: dict[float, int] = {}
     for part in found:
         for code, count in part.fills.items():
@@ -234,15 +208,17 @@ def _scan(da: xr.DataArray) -> _Scan:
         infinite=sum(part.infinite for part in found),
         fractions=sum(part.fractions for part in found),
         fills=dict(sorted(fills.items())),
+        filled=np.any([part.filled for part in found], axis=0),
     )
 
 
-def _scan_block(block: np.ndarray) -> _Scan:
-    present = block[~np.isnan(block)]
+def _scan_block(block: np.ndarray, codes: tuple[float, ...]) -> _Scan:
+    valid = ~np.isnan(block)
+    present = block[valid]
     finite = present[np.isfinite(present)]
     fills: dict[float, int] = {}
     plain = finite
-    for code in NODATA:
+    for code in codes:
         hits = int((finite == code).sum())
         if hits:
             fills[code] = hits
@@ -252,25 +228,31 @@ def _scan_block(block: np.ndarray) -> _Scan:
         fills[float(plain[huge][0])] = int(huge.sum())
         plain = plain[~huge]
     low, high = (float(plain.min()), float(plain.max())) if plain.size else (np.inf, -np.inf)
-    return _Scan(low, high, present.size - finite.size, int((plain != np.round(plain)).sum()), fills)
+    filled = valid.any(axis=(-2, -1), keepdims=valid.ndim == 2).ravel()
+    return _Scan(low, high, present.size - finite.size, int((plain != np.round(plain)).sum()), fills, filled)
 
 
-def _check_values(da: xr.DataArray, name: str, unit: str | None, where: str) -> None:
-    """Read every value once and refuse what no measurement can be."""
-    with readable(where):
-        scan = _scan(da)
+def _check_values(scan: _Scan, where: str) -> None:
+    """Refuse what no measurement and no class can be."""
     if scan.infinite:
         raise DataError(f"{where}: {scan.infinite} cells are infinite; find the division that made them, or empty them")
     if scan.empty:
         raise DataError(f"{where}: no cell has a value; check the mask, the nodata value and the region")
     low, high = scan.low, scan.high
     for code, count in scan.fills.items():
-        if (low <= high and stands_apart(code, low, high, count)) or abs(code) > HUGE:
+        # 0 and 255 alone are how an image holds no and yes.
+        yes_no = code in CLASS_FILLS and low == high == 0.0
+        if (low <= high and not yes_no and stands_apart(code, low, high, count)) or abs(code) > HUGE:
+            exact = f"{code:g}" if float(f"{code:g}") == code else repr(code)
+            rest = ", or give the class a number nearer the others" if code in CLASS_FILLS else ""
             raise DataError(
                 f"{where}: {count} cells hold {code:g}, far from all others ({low:g} to {high:g}): a nodata value was "
-                f"left in the data; declare nodata = {code:g}"
+                f"left in the data; declare nodata = {exact}{rest}"
             )
-    low, high = min([low, *scan.fills]), max([high, *scan.fills])
+
+
+def _check_plausible(scan: _Scan, da: xr.DataArray, name: str, unit: str | None, where: str) -> None:
+    """Refuse classes that are no whole numbers, and values that the catalogue's variable cannot have."""
     if da.attrs["kind"] == "categorical":
         if scan.fractions:
             raise DataError(
@@ -278,12 +260,27 @@ def _check_values(da: xr.DataArray, name: str, unit: str | None, where: str) -> 
                 "nearest or mode, or declare kind = 'continuous'"
             )
         return
+    low, high = min([scan.low, *scan.fills]), max([scan.high, *scan.fills])
     entry = variables().get(name)
-    if entry and unit in (None, entry.unit) and (low < entry.low or high > entry.high):
+    if entry and (unit is None or same_unit(unit, entry.unit)) and (low < entry.low or high > entry.high):
         raise DataError(
             f"{where}: values run from {low:g} to {high:g}, plausible for {name} is {entry.low:g} to {entry.high:g} "
             f"{entry.unit}: {_likely_cause(low, high, entry)}"
         )
+
+
+def _warn_empty_layers(scan: _Scan, da: xr.DataArray, where: str) -> None:
+    """Name the years or months without any value: all that is computed of them later is missing too."""
+    if scan.filled.all():
+        return
+    stamps = da[str(da.dims[0])].to_numpy()[~scan.filled]
+    named = [str(stamp.astype("datetime64[M]") if stamp.dtype.kind == "M" else stamp) for stamp in stamps]
+    more = f" and {len(named) - 6} more" if len(named) > 6 else ""
+    warnings.warn(
+        f"{where} has no value in {', '.join(named[:6])}{more}: look at the file and its mask, or narrow the years",
+        DataWarning,
+        stacklevel=3,
+    )
 
 
 def _likely_cause(low: float, high: float, entry: Variable) -> str:

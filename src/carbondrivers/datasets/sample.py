@@ -6,28 +6,32 @@ the columns that groups were cut from. ``PixelSample.from_frame`` is the one doo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from carbondrivers.catalogue import CATEGORIES, Category, Kind
+from carbondrivers.datasets.arguments import check_columns, check_frame, column_name, coordinate_names, told
+from carbondrivers.datasets.cells import refuse_objects
 from carbondrivers.datasets.checks import (
-    check_columns,
-    check_crs,
-    check_degrees,
+    as_numbers,
     check_rows,
+    check_weights,
     clean_categorical,
     clean_numeric,
+    clean_text_driver,
     clean_time,
-    group_masks,
     warn_duplicate_coordinates,
     warn_implausible,
 )
+from carbondrivers.datasets.crs_checks import check_coordinates, check_crs
+from carbondrivers.datasets.groups import ALL as ALL
+from carbondrivers.datasets.groups import group_masks, warn_empty_groups
 from carbondrivers.errors import DataError, choose
 
-ALL = "all"
+MAX_PROBLEMS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +118,27 @@ class PixelSample:
         response
             Name of the response column, or a ``Driver`` that also carries unit and label.
         drivers
-            Name to category, or ``Driver`` objects. A text column becomes categorical by itself.
+            Name to category, or ``Driver`` objects. A column of words becomes categorical by itself; text that is numbers,
+            dates or degrees, or almost another word in every row, does not.
         coordinates, crs
             Names of the x and y columns, and their reference system (``"EPSG:32650"``).
         time, weights
             Names of columns.
         groups
-            A column whose values are the groups, or name to boolean array (groups may overlap).
+            A column whose values are the groups, or name to boolean array (groups may overlap). A Series is brought into
+            the order of the table's index.
 
         Raises
         ------
         DataError
             Naming the column, the cause and the remedy: a column that is missing, doubled, constant, empty, infinite,
-            text where numbers belong, or holds a left-over nodata value; too few rows; an unknown CRS.
+            text where numbers belong, or holds a left-over nodata value; too few rows; an unknown CRS. One line a problem:
+            all bad columns are told at once (at most ten lines).
 
         Warns
         -----
         DataWarning
-            If coordinates occur more than once.
+            If coordinates occur more than once, or no complete row is left of one of the groups.
 
         Examples
         --------
@@ -142,30 +149,26 @@ class PixelSample:
         >>> sample.n, [driver.name for driver in sample.drivers]
         (50, ['dem', 'rain'])
         """
-        answer = response if isinstance(response, Driver) else Driver(response, "vegetation")
-        listed = _as_drivers(drivers)
-        extra = [*(coordinates or ()), *(c for c in (time, weights) if c)]
-        check_columns(frame, answer.name, [d.name for d in listed], extra, groups if isinstance(groups, str) else None)
-        table = frame.reset_index(drop=True)
-        masks = group_masks(table, groups)
-        columns: dict[str, pd.Series] = {answer.name: clean_numeric(table[answer.name], "response")}
-        final: list[Driver] = []
-        for driver in listed:
-            column, kind = _clean_driver(table[driver.name], driver)
-            columns[driver.name] = column
-            final.append(replace(driver, kind=kind))
-        for name in extra:
-            columns[name] = clean_time(table[name]) if name == time else clean_numeric(table[name], "column", constant=True)
-        clean = pd.DataFrame(columns)
-        keep, dropped = _complete_rows(clean, answer.name)
-        check_rows(clean.loc[keep], answer.name, [d.name for d in final])
+        check_frame(frame)
+        answer, listed, coordinates = _as_response(response), _as_drivers(drivers), coordinate_names(coordinates)
+        roles = dict.fromkeys(coordinates or (), "coordinate")
+        roles |= {column_name(c, role): role for c, role in ((time, "time"), (weights, "weights")) if c is not None}
+        names = [d.name for d in listed]
+        check_columns(frame, answer.name, names, [*roles, *([groups] if isinstance(groups, str) else [])])
         check_crs(crs)
-        clean = _drop_unused_levels(clean.loc[keep].reset_index(drop=True))
+        masks = group_masks(frame, groups)
+        table, final = _clean_columns(frame.reset_index(drop=True), answer, listed, roles)
+        keep, dropped = _complete_rows(table, answer.name)
+        check_rows(table.loc[keep], answer.name, names)
+        clean = _drop_unused_levels(table.loc[keep].reset_index(drop=True))
         for variable in (answer, *(d for d in final if d.kind == "continuous")):
             warn_implausible(clean[variable.name], variable.unit)
+        if weights is not None:
+            check_weights(clean[weights])
         if coordinates:
-            check_degrees(clean, coordinates, crs)
+            check_coordinates(clean, coordinates, crs)
             warn_duplicate_coordinates(clean, coordinates, time)
+        warn_empty_groups(masks, keep)
         return cls(
             frame=clean,
             response=answer,
@@ -252,24 +255,79 @@ class PixelSample:
         )
 
 
-def _as_drivers(drivers: Mapping[str, Category] | Sequence[Driver]) -> list[Driver]:
+def _as_response(response: object) -> Driver:
+    if isinstance(response, Driver):
+        column_name(response.name, "response")
+        return response
+    if not isinstance(response, str):
+        raise DataError(f"response must be the name of a column or a Driver, got {told(response)}: give it as 'nep'")
+    return Driver(response, "vegetation")
+
+
+def _as_drivers(drivers: object) -> list[Driver]:
     if isinstance(drivers, Mapping):
-        listed = [Driver(str(name), category) for name, category in drivers.items()]
+        listed = [Driver(column_name(name, "each driver"), category) for name, category in drivers.items()]
     else:
-        listed = list(drivers)
+        given = list(drivers) if isinstance(drivers, Iterable) and not isinstance(drivers, str) else [drivers]
+        listed = [driver for driver in given if isinstance(driver, Driver)]
+        if len(listed) < len(given):
+            raise DataError(
+                f"drivers must be names with their categories, as drivers={{'precipitation': 'climate'}}, or a list of Driver, "
+                f"got {told(drivers)}: give each driver its category"
+            )
     if not listed:
         raise DataError("no drivers are given: name at least one, as drivers={'precipitation': 'climate'}")
     for driver in listed:
+        column_name(driver.name, "each driver")
         choose(driver.category, CATEGORIES, f"category of driver {driver.name!r}")
         choose(driver.kind, ("continuous", "categorical"), f"kind of driver {driver.name!r}")
     return listed
 
 
+def _clean_columns(
+    table: pd.DataFrame, answer: Driver, listed: Sequence[Driver], roles: Mapping[str, str]
+) -> tuple[pd.DataFrame, list[Driver]]:
+    """Return the clean columns and the drivers with the kind found; tell every bad column at once."""
+    columns: dict[str, pd.Series] = {}
+    final: list[Driver] = []
+    problems: list[str] = []
+    tasks: list[tuple[str, str | Driver]] = [(answer.name, "response"), *((d.name, d) for d in listed), *roles.items()]
+    for name, role in tasks:
+        try:
+            if isinstance(role, Driver):
+                columns[name], kind = _clean_driver(table[name], role)
+                final.append(replace(role, kind=kind))
+            elif name not in [answer.name, *(d.name for d in listed)] or role == "response":
+                columns[name] = _clean_other(table[name], role)
+            elif role != "time" and name in columns and isinstance(columns[name].dtype, pd.CategoricalDtype):
+                raise DataError(f"{role} {name!r} is a categorical driver too: give a column of numbers")
+        except DataError as error:
+            problems.append(str(error))
+    if len(problems) > MAX_PROBLEMS:
+        problems[MAX_PROBLEMS - 1 :] = [f"and {len(problems) - MAX_PROBLEMS + 1} more columns are wrong"]
+    if problems:
+        raise DataError("\n".join(problems))
+    return pd.DataFrame(columns), final
+
+
 def _clean_driver(column: pd.Series, driver: Driver) -> tuple[pd.Series, Kind]:
-    is_text = not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if driver.kind == "categorical" or (is_text and pd.to_numeric(column, errors="coerce").isna().all()):
+    if driver.kind == "categorical":
         return clean_categorical(column), "categorical"
+    where = f"driver {driver.name!r}"
+    refuse_objects(column, where)
+    is_text = not pd.api.types.is_numeric_dtype(column) and column.notna().any()
+    if is_text and as_numbers(column, where).isna().all():
+        return clean_text_driver(column), "categorical"
     return clean_numeric(column, "driver"), "continuous"
+
+
+def _clean_other(column: pd.Series, role: str) -> pd.Series:
+    if role == "time":
+        return clean_time(column)
+    cleaned = clean_numeric(column, role, constant=role != "response")
+    if role == "weights":
+        check_weights(cleaned)
+    return cleaned
 
 
 def _complete_rows(clean: pd.DataFrame, response: str) -> tuple[pd.Series, pd.DataFrame]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
 
 import pandas as pd
 
+from carbondrivers.datasets.workbooks import formula_columns, one_line, quiet, sheet_rows
 from carbondrivers.errors import DataError, did_you_mean
 
 ENCODINGS = ("utf-8-sig", "utf-8", "gb18030")
@@ -24,7 +23,13 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 TEXT, EXCEL, PARQUET = (".csv", ".tsv", ".txt", ".tab", ".dat"), (".xlsx", ".xlsm"), (".parquet", ".pq")
 SAMPLE_LINES = 50
 DECIMAL_COMMA, DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?\d+\.\d+")
-EXCEL_MISSING = {"", "NA", "#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"}
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+# What pandas takes for missing, without "None", which is a class of many tables (no disturbance, no management).
+MISSING = (
+    "", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "1.#IND",
+    "-1.#IND", "1.#QNAN", "-1.#QNAN",
+)  # fmt: skip
+EXCEL_MISSING = {*MISSING, "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"}
 MAGIC = {
     b"PK\x03\x04": "is a zip archive or an Excel workbook: give it the ending .xlsx, or unpack it",
     b"\x1f\x8b": "is compressed with gzip: unpack it first",
@@ -72,6 +77,8 @@ class _Layout:
 def read_table(path: Path, columns: Sequence[str] | None = None) -> TableRead:
     """Read a table.
 
+    Cells that are empty or hold ``NA``, ``N/A``, ``#N/A``, ``NaN``, ``nan`` or ``null`` are missing; ``None`` is a word.
+
     Parameters
     ----------
     path
@@ -87,7 +94,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> TableRead:
     path = Path(path)
     _check_file(path)
     suffix = path.suffix.lower()
-    read = _read_excel(path) if suffix in EXCEL else None
+    read = _read_excel(path, columns) if suffix in EXCEL else None
     if read is None:
         read = _read_parquet(path, columns) if suffix in PARQUET else _read_text(path, columns)
     if read.frame.empty:
@@ -110,7 +117,7 @@ def table_columns(path: Path) -> tuple[str, ...]:
     _check_file(path)
     suffix = path.suffix.lower()
     if suffix in EXCEL:
-        rows, _ = _excel_rows(path)
+        rows, _ = sheet_rows(path)
         return tuple(name for name in _check_header(path, _first_row(path, rows)) if name)
     if suffix in PARQUET:
         return _parquet_columns(path)
@@ -118,6 +125,19 @@ def table_columns(path: Path) -> tuple[str, ...]:
 
 
 def _check_file(path: Path) -> None:
+    try:
+        _check_there(path)
+        with path.open("rb") as stream:
+            head = stream.read(4096)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}): check its name and permissions") from None
+    if not head.strip():
+        raise DataError(f"{path}: is empty: export the table again")
+    if path.suffix.lower() not in (*EXCEL, *PARQUET):
+        _check_text_head(path, head)
+
+
+def _check_there(path: Path) -> None:
     if path.is_dir():
         raise DataError(f"{path}: is a folder, not a table: name the file in it")
     if not path.exists():
@@ -128,15 +148,6 @@ def _check_file(path: Path) -> None:
         raise DataError(f"{path}: there is no such file{where}.{remedy}")
     if not path.is_file():
         raise DataError(f"{path}: is not a regular file: give a table such as .csv, .xlsx or .parquet")
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(4096)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}): check its permissions") from None
-    if not head.strip():
-        raise DataError(f"{path}: is empty: export the table again")
-    if path.suffix.lower() not in (*EXCEL, *PARQUET):
-        _check_text_head(path, head)
 
 
 def _check_text_head(path: Path, head: bytes) -> None:
@@ -216,8 +227,11 @@ def _text_layout(path: Path) -> _Layout:
     except csv.Error as error:
         raise DataError(f"{path}: is not a table of delimited text ({error}): check for a quote that is not closed") from None
     header = _check_header(path, rows[0])
-    decimal = _find_decimal(rows[1:]) if delimiter != "," else "."
+    decimal = _find_decimal(rows[1:], delimiter)
     notes = [] if encoding == "utf-8" else [f"{path.name} was read with encoding {encoding}"]
+    if encoding == "gb18030":
+        # It decodes nearly any bytes, also those of other old encodings.
+        notes[0] += ": if names look wrong, save the table as UTF-8"
     if delimiter != ",":
         notes.append(f"{path.name}: columns are separated by {DELIMITERS[delimiter]}")
     if decimal == ",":
@@ -241,11 +255,13 @@ def _sniff(lines: Sequence[str]) -> tuple[str, list[list[str]]]:
     return best[2], best[3]
 
 
-def _find_decimal(rows: Sequence[Sequence[str]]) -> str:
+def _find_decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     cells = [cell.strip() for row in rows for cell in row]
-    commas = sum(DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
-    points = sum(DECIMAL_POINT.fullmatch(cell) is not None for cell in cells)
-    return "," if commas and not points else "."
+    commas = [cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)]
+    if not commas or any(DECIMAL_POINT.fullmatch(cell) for cell in cells):
+        return "."
+    # Between quotes in a table with commas, 1,234 is rather a thousand: left as text, which the data door refuses.
+    return "." if delimiter == "," and all(THOUSANDS.fullmatch(cell) for cell in commas) else ","
 
 
 def _check_widths(path: Path, layout: _Layout) -> None:
@@ -273,35 +289,11 @@ def _read_text(path: Path, columns: Sequence[str] | None) -> TableRead:
         frame = pd.read_csv(
             path, sep=layout.delimiter, decimal=layout.decimal, encoding=layout.encoding, header=0, names=names,
             usecols=list(columns or named), index_col=False, low_memory=False,
-            skipinitialspace=layout.delimiter != "\t",
+            skipinitialspace=layout.delimiter != "\t", keep_default_na=False, na_values=list(MISSING),
         )  # fmt: skip
     except (pd.errors.ParserError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a table ({_one_line(error)}): export it again as CSV UTF-8") from None
+        raise DataError(f"{path}: cannot be read as a table ({one_line(error)}): export it again as CSV UTF-8") from None
     return TableRead(frame, layout.encoding, layout.delimiter, layout.decimal, layout.notes)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-def _excel_rows(path: Path) -> tuple[Iterator[tuple[object, ...]], tuple[str, ...]]:
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        with warnings.catch_warnings():
-            # openpyxl warns of styles and validations that it drops; the cells are not touched by that.
-            warnings.simplefilter("ignore", UserWarning)
-            book = load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise DataError(f"{path}: is not a readable Excel workbook ({_one_line(error)}): save it again as .xlsx") from None
-    names = book.sheetnames
-    if not book.worksheets:
-        raise DataError(f"{path}: the workbook has no sheet with cells: put the table on its first sheet")
-    sheet = book.worksheets[0]
-    sheet.reset_dimensions()
-    notes = (f"{path.name}: only the first sheet {names[0]!r} of {len(names)} was read",) if len(names) > 1 else ()
-    return (row for row in sheet.iter_rows(values_only=True) if any(c is not None for c in row)), notes
 
 
 def _first_row(path: Path, rows: Iterator[tuple[object, ...]]) -> list[str]:
@@ -314,18 +306,28 @@ def _first_row(path: Path, rows: Iterator[tuple[object, ...]]) -> list[str]:
     return cells
 
 
-def _read_excel(path: Path) -> TableRead:
-    rows, notes = _excel_rows(path)
-    header = _check_header(path, _first_row(path, rows))
-    width = len(header)
-    body: list[list[object]] = []
+def _read_excel(path: Path, columns: Sequence[str] | None) -> TableRead:
+    with quiet():
+        rows, notes = sheet_rows(path)
+        header = _check_header(path, _first_row(path, rows))
+        body = list(_excel_body(path, rows, len(header)))
+    keep = [i for i, name in enumerate(header) if name]
+    empty = [i for i in keep if (columns is None or header[i] in columns) and all(row[i] is None for row in body)]
+    unfinished = formula_columns(path, len(header), empty) if empty else []
+    if unfinished:
+        raise DataError(
+            f"{path}: column {header[unfinished[0]]!r} holds formulas that were never calculated: open and save the workbook "
+            "in a spreadsheet program"
+        )
+    frame = pd.DataFrame({header[i]: [row[i] for row in body] for i in keep}).infer_objects()
+    return TableRead(frame, notes=(*notes, *_nameless_note(header)))
+
+
+def _excel_body(path: Path, rows: Iterator[tuple[object, ...]], width: int) -> Iterator[list[object]]:
     for count, row in enumerate(rows, start=2):
         if any(cell is not None for cell in row[width:]):
             raise DataError(f"{path}: row {count} has cells right of the header's {width} columns: name or clear them")
-        body.append([_excel_cell(cell) for cell in (*row[:width], *[None] * (width - len(row)))])
-    keep = [i for i, name in enumerate(header) if name]
-    frame = pd.DataFrame({header[i]: [row[i] for row in body] for i in keep}).infer_objects()
-    return TableRead(frame, notes=(*notes, *_nameless_note(header)))
+        yield [_excel_cell(cell) for cell in (*row[:width], *[None] * (width - len(row)))]
 
 
 def _excel_cell(cell: object) -> object:
@@ -338,7 +340,7 @@ def _parquet_columns(path: Path) -> tuple[str, ...]:
     try:
         names = [str(name) for name in parquet.read_schema(path).names]
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: is not a readable Parquet file ({_one_line(error)}): write it again") from None
+        raise DataError(f"{path}: is not a readable Parquet file ({one_line(error)}): write it again") from None
     return _check_header(path, [name for name in names if not name.startswith("__index_level_")])
 
 
@@ -348,6 +350,6 @@ def _read_parquet(path: Path, columns: Sequence[str] | None) -> TableRead:
     try:
         frame = pd.read_parquet(path, columns=list(columns) if columns else None)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: is not a readable Parquet file ({_one_line(error)}): write it again") from None
+        raise DataError(f"{path}: is not a readable Parquet file ({one_line(error)}): write it again") from None
     levels = [str(name) for name in frame.index.names if name is not None and str(name) in known]
     return TableRead(frame.reset_index(levels) if levels else frame.reset_index(drop=True))

@@ -35,8 +35,13 @@ _TOKENS = {
     "gc": "g C", "g_c": "g C", "kgc": "kg C", "°c": "degC", "℃": "degC", "celsius": "degC", "degrees_celsius": "degC",
     "degree_celsius": "degC", "degc": "degC", "deg_c": "degC", "kelvin": "K", "yr": "a", "year": "a", "y": "a",
     "years": "a", "mon": "month", "months": "month", "mo": "month", "day": "d", "days": "d", "umol": "umol",
-    "μmol": "umol", "µmol": "umol", "sec": "s",
+    "μmol": "umol", "µmol": "umol", "sec": "s", "millimeter": "mm", "millimetre": "mm", "millimeters": "mm",
+    "millimetres": "mm", "meter": "m", "metre": "m", "meters": "m", "metres": "m", "deg": "degree", "degrees": "degree",
+    "°": "degree", "percent": "%",
 }  # fmt: skip
+_NONE = ("", "1", "-", "unitless", "dimensionless")
+# A total without its period is that of the period which the other unit names.
+_TOTALS = {"mm": ("mm month-1", "mm a-1")}
 _REMEDIES = {
     ("degC", "K"): "subtract 273.15",
     ("mm month-1", "mm a-1"): "give the totals of single months",
@@ -94,6 +99,34 @@ def canonical_unit(text: str) -> str:
             power = exponent if not number else "-" + (exponent.lstrip("-") or "1")
             words.append(_TOKENS.get(name.lower(), name) + power)
     return "degC" if words == ["C"] else " ".join(words)
+
+
+def same_unit(given: str, known: str) -> bool:
+    """Return whether two texts mean one unit; a total such as mm goes with the period that the known unit names.
+
+    Examples
+    --------
+    >>> same_unit("mm", "mm month-1"), same_unit("gC/m2/yr", "g C m-2 a-1"), same_unit("K", "degC")
+    (True, True, False)
+    """
+    one, two = canonical_unit(given), canonical_unit(known)
+    return one == two or two in _TOTALS.get(one, ()) or (one in _NONE and two in _NONE)
+
+
+def unit_problem(given: str, known: tuple[str, ...]) -> str:
+    """Say what is wrong with a unit and what to do, or return an empty string; no unit at all is none of its business.
+
+    Examples
+    --------
+    >>> unit_problem("K", ("degC",))
+    "must be in degC, got 'K': subtract 273.15"
+    >>> unit_problem("°C", ("degC",))
+    ''
+    """
+    unit = canonical_unit(given)
+    if not unit or unit in known:
+        return ""
+    return f"must be in {' or '.join(known)}, got {given!r}: {_REMEDIES.get((known[0], unit), 'convert it first')}"
 
 
 def declare(result: Quantity, /, **inputs: Quantity) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -157,13 +190,10 @@ def _shared_unit(given: Mapping[str, Values], inputs: Mapping[str, Quantity], re
     found: dict[str, str] = {}
     for name, value in given.items():
         text = str(value.attrs.get("units", "")) if _is_labelled(value) else ""
-        unit, known = canonical_unit(text), inputs[name].units
-        if not unit:
-            continue
-        if unit not in known:
-            remedy = _REMEDIES.get((known[0], unit), "convert it first")
-            raise DataError(f"{name} must be in {' or '.join(known)}, got {text!r}: {remedy}")
-        if inputs[name].units == result.units:
+        problem, unit = unit_problem(text, inputs[name].units), canonical_unit(text)
+        if problem:
+            raise DataError(f"{name} {problem}")
+        if unit and inputs[name].units == result.units:
             found[name] = unit
     if len(set(found.values())) > 1:
         listed = ", ".join(f"{name} in {unit}" for name, unit in found.items())

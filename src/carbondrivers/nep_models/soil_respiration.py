@@ -54,7 +54,7 @@ def rh_pei_monthly(
     Returns
     -------
     same kind as the inputs
-        g C m-2 month-1; NaN where an input is NaN.
+        g C m-2 month-1; NaN where an input is NaN, or the precipitation of a lazy array negative.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def rh_pei_monthly(
     constants = parameters("soil_respiration.pei")
     rate, c = constants["rate"]["value"], constants["c"]["value"]
     warmth = np.exp(b * temperature)
-    wetness = np.log(c * precipitation + 1.0)
+    wetness = np.log(c * _not_negative(precipitation) + 1.0)
     if form == "sum":
         return rate * (warmth + wetness) * days * rh_fraction
     warnings.warn(
@@ -95,6 +95,15 @@ def rh_pei_monthly(
         stacklevel=3,
     )
     return flag(rate * warmth * wetness, "rh_pei_monthly: form='as_printed' is implausibly low")
+
+
+def _not_negative(precipitation: Values) -> Values:
+    """Empty negative cells of a lazy array: its values were not looked at, and a logarithm would warn of them later."""
+    if getattr(precipitation, "chunks", None) is None:
+        return precipitation
+    if hasattr(precipitation, "dims"):
+        return precipitation.where(precipitation >= 0)
+    return np.where(precipitation >= 0, precipitation, np.nan)
 
 
 def _check_options(form: str, days: Values, rh_fraction: float, b: float) -> None:

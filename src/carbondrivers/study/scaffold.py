@@ -13,6 +13,7 @@ from carbondrivers import catalogue
 from carbondrivers.errors import DataError
 from carbondrivers.study import registry
 from carbondrivers.study.paths import NETCDF, netcdf_variables
+from carbondrivers.study.rules import TREND_YEARS
 from carbondrivers.study.schema import NEP_LAYERS, keys_of
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _table_study(path: Path) -> str:
     if time:
         facts["time"] = time
     parts = [_head(path.stem, None), _section("table", facts, notes), _response_text(response, {})]
-    parts += [_drivers_text(drivers, others), _groups_text(response), _analyses_text(["sample"]), REPORT]
+    parts += [_drivers_text(drivers, others), _groups_text(response), _analyses_text(["sample"], drivers), REPORT]
     return "\n".join(part for part in parts if part)
 
 
@@ -208,10 +209,12 @@ def _raster_study(folder: Path, files: Sequence[Path]) -> str:
         response = _response([g for g in found if g.kind == "continuous"]) or found[0]
     drivers = [g for g in found if g is not response and g.canonical not in BALANCE]
     years = _common_years(response, drivers)
-    needs = [*(["stack"] if len(response.years) >= 3 else []), *(["sample"] if drivers else [])]
+    # What check would refuse is not proposed.
+    long = years and years[1] - years[0] + 1 >= TREND_YEARS and response.years and not response.monthly
+    needs = [*(["stack"] if long else []), *(["sample"] if drivers else [])]
     parts = [_head(response.name + " of " + folder.resolve().name, years), _layers_text(layers)]
     parts += [_response_text(response, _grid_facts(response)), _drivers_text(drivers, [])]
-    parts += [_groups_text(response) if drivers else "", _analyses_text(needs), REPORT]
+    parts += [_groups_text(response) if drivers else "", _analyses_text(needs, drivers), REPORT]
     return "\n".join(part for part in parts if part)
 
 
@@ -319,8 +322,7 @@ def _layers_text(layers: Mapping[str, _Guess]) -> str:
         return ""
     lines = ["[layers]                           # inputs of the NEP model; check the units"]
     lines += [f"{name} = {_value(_grid_facts(g) | _unit(g))}" for name, g in layers.items()]
-    lines += ["", "[nep]", 'model = "npp_minus_rh"             # NEP = NPP - heterotrophic respiration', ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "[nep]", 'model = "npp_minus_rh"             # NEP = NPP - heterotrophic respiration', ""])
 
 
 def _unit(guess: _Guess) -> dict[str, Any]:
@@ -330,12 +332,8 @@ def _unit(guess: _Guess) -> dict[str, Any]:
 def _response_text(response: _Guess, grid: Mapping[str, Any]) -> str:
     facts = {"name": response.name, **grid, **_unit(response), **_label(response)}
     notes = {"unit": "check it", "name": "" if response.known else "guessed: the first numbers found"}
-    text = _section("response", facts, notes)
-    return (
-        text + "# mask_below = 0.05                # leaves out cells whose mean is below this (sea stored as 0)\n"
-        if grid
-        else text
-    )
+    mask = "# mask_below = 0.05                # leaves out cells whose mean is below this (sea stored as 0)\n"
+    return _section("response", facts, notes) + (mask if grid else "")
 
 
 def _label(guess: _Guess) -> dict[str, Any]:
@@ -367,10 +365,11 @@ def _groups_text(response: _Guess) -> str:
     return sink + "\n" + _section("groups.source", {"column": response.name, "at_most": 0}, {})
 
 
-def _analyses_text(needs: Iterable[str]) -> str:
+def _analyses_text(needs: Iterable[str], drivers: Sequence[_Guess]) -> str:
     known = registry.steps()
     blocks: list[str] = []
-    for name in (name for need in needs for name in ANALYSES[need] if name in known):
+    unfit = () if any(driver.kind == "continuous" for driver in drivers) else ("correlation",)
+    for name in (name for need in needs for name in ANALYSES[need] if name in known and name not in unfit):
         lines = [f"[analyses.{name}]"]
         for key, info in keys_of(known[name].options).items():
             default = info.get_default(call_default_factory=True, validated_data={})

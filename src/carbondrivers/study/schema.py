@@ -19,7 +19,8 @@ from carbondrivers.study.registry import StepOptions
 
 Int: TypeAlias = Annotated[int, Strict()]
 Number: TypeAlias = Annotated[float, Strict()]
-Scalar: TypeAlias = Annotated[str, Strict()] | Annotated[bool, Strict()] | Int | Number
+Finite: TypeAlias = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Scalar: TypeAlias = Annotated[str, Strict()] | Annotated[bool, Strict()] | Int | Finite
 StudyKind: TypeAlias = Literal["region", "table", "rasters"]
 RESPIRATION_B = (0.0913, 0.0912)
 NEP_LAYERS = ("npp", "temperature_monthly", "precipitation_monthly")
@@ -118,7 +119,7 @@ class Grid(Section):
     unit: str | None = Field(None, description="unit of the values; the file's, then the catalogue's, by default")
     variable: Text | None = Field(None, description="variable of a NetCDF file; the only one by default")
     nodata: Number | None = Field(None, description="value that means missing, beside the one that the file declares")
-    mask_below: Number | None = Field(None, description="cells whose mean over time is below this are left out")
+    mask_below: Finite | None = Field(None, description="cells whose mean over time is below this are left out")
 
 
 class Layer(Grid):
@@ -179,10 +180,10 @@ class Group(Section):
     """The rows of a part of the sample; every analysis runs once a group. Bounds from both sides make a range."""
 
     column: Text = Field(description="variable that the group is cut from")
-    above: Number | None = Field(None, description="values greater than this")
-    at_least: Number | None = Field(None, description="values greater than this, or equal")
-    below: Number | None = Field(None, description="values less than this")
-    at_most: Number | None = Field(None, description="values less than this, or equal")
+    above: Finite | None = Field(None, description="values greater than this")
+    at_least: Finite | None = Field(None, description="values greater than this, or equal")
+    below: Finite | None = Field(None, description="values less than this")
+    at_most: Finite | None = Field(None, description="values less than this, or equal")
     is_: Annotated[tuple[Scalar, ...], Field(min_length=1), BeforeValidator(_as_list)] | None = Field(
         None, alias="is", description="a class, or a list of classes"
     )

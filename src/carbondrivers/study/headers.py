@@ -1,0 +1,234 @@
+"""What the headers of a study's grids show before anything runs: gaps, other grids, other periods, other units.
+
+Values are not read; the data door reads and checks those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from carbondrivers.errors import CarbonDriversError, StudyError
+from carbondrivers.study import registry
+from carbondrivers.study.paths import Instance, expand, resolve
+from carbondrivers.study.problems import Found, KeyPath, hint, listed
+from carbondrivers.study.rules import few_years, nep_units
+from carbondrivers.study.schema import NEP_LAYERS, Layer, StudySpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+STEPS = {"year": "one grid a year", "time": "one grid a month"}
+HAS = {"year": "holds years", "time": "holds months", "": "is a single grid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A layer as the header of its first file shows it.
+
+    Attributes
+    ----------
+    path : tuple
+        Key path of its source.
+    source : str
+        As the study file names it.
+    grid : xarray.DataArray
+        Coordinates and attributes of the first file, without values.
+    axis : str
+        ``"year"``, ``"time"`` (months), or empty for a single grid.
+    years : tuple of int
+        The years that the study takes of it.
+    """
+
+    path: KeyPath
+    source: str
+    grid: xr.DataArray
+    axis: str
+    years: tuple[int, ...]
+
+
+def raster_problems(root: Path, spec: StudySpec) -> Found:
+    """Iterate over the problems of a raster study's files, as far as their headers show them."""
+    headers: dict[KeyPath, Header] = {}
+    for path, layer in _layers(spec):
+        for message in _layer_problems(root, spec, path, layer, headers):
+            yield path, message
+    response, drivers = _used(spec, headers)
+    yield from _alignment_problems([*response, *drivers.values()])
+    if spec.nep.model == "npp_minus_rh":
+        yield from _nep_problems(spec, response)
+    yield from _stack_problems(spec, response)
+    for name, header in drivers.items():
+        if header.axis and spec.drivers[name].kind == "categorical":
+            remedy = "name the file of one year"
+            yield header.path, f"{header.source!r} {HAS[header.axis]}, and classes have no mean over time: {remedy}"
+
+
+def stack_years(root: Path, spec: StudySpec) -> tuple[int, ...] | None:
+    """Return the years of a raster study's response; None for a single grid or months."""
+    layer = spec.layer("npp" if spec.nep.model == "npp_minus_rh" else spec.response.name)
+    if layer is None:
+        return None
+    instance = next(expand(layer.source, spec.study.years))
+    header = _header(("response",), layer.source, instance, _open(root, spec, layer, instance), spec.study.years)
+    return header.years if header.axis == "year" else None
+
+
+def region_years(spec: StudySpec) -> tuple[int, ...]:
+    """Return the years of a virtual region; it is not made."""
+    from carbondrivers.datasets import virtual_region
+
+    first, last = spec.study.years or signature(virtual_region).parameters["years"].default
+    return tuple(range(first, last + 1))
+
+
+def _layers(spec: StudySpec) -> Iterator[tuple[KeyPath, Layer]]:
+    for name, layer in spec.layers.items():
+        yield ("layers", name, "source"), layer
+    owners: list[tuple[KeyPath, str]] = [(("response", "source"), spec.response.name)]
+    owners += [(("drivers", name, "source"), name) for name in spec.drivers]
+    for path, name in owners:
+        grid = spec.layer(name)
+        if grid is not None and grid is not spec.layers.get(name):
+            yield path, grid
+
+
+def _layer_problems(root: Path, spec: StudySpec, path: KeyPath, layer: Layer, headers: dict[KeyPath, Header]) -> Iterator[str]:
+    """Iterate over the problems of one layer's files; the header of a good layer is added to `headers`."""
+    source, years = layer.source, spec.study.years
+    instances = list(expand(source, years))
+    missing = [i for i in instances if not (root / i.path).exists()]
+    if len(missing) == len(instances):
+        wanted = root / missing[0].path
+        near = [f.name for f in wanted.parent.iterdir()] if wanted.parent.is_dir() else []
+        yield f"there is no file {source!r} in {root}{hint(wanted.name, near)}"
+        return
+    if missing:
+        dates = listed([f"{i.year}-{i.month:02d}" if i.month else str(i.year) for i in missing], 6)
+        yield f"{source!r} has no file for {dates}: add the files, or change study.years"
+    first: Header | None = None
+    for instance in (i for i in instances if i not in missing):
+        try:
+            grid = _open(root, spec, layer, instance)
+        except CarbonDriversError as error:
+            yield str(error)
+            return
+        first = first or _header(path, source, instance, grid, years)
+        cause = _series_cause(first, grid, root / instance.path, years if instance.year is None else None)
+        if cause:
+            yield cause
+            return
+    if first:
+        headers[path[:2]] = first
+
+
+def _open(root: Path, spec: StudySpec, layer: Layer, instance: Instance) -> xr.DataArray:
+    """Return a file's coordinates and attributes around no values; the file is closed again."""
+    import numpy as np
+    import xarray as xr
+
+    from carbondrivers.datasets.raster_files import RasterFile, open_file
+
+    path = resolve(root, instance.path)
+    if not path.is_file():
+        raise StudyError(f"{path}: is not a file: name the grid in it")
+    file = RasterFile(path, instance.year, instance.month)
+    try:
+        grid = open_file(file, str(path), variable=layer.variable, years=spec.study.years, nodata=layer.nodata)
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror}): check its permissions") from None
+    coords = {str(dim): grid[dim].to_numpy() for dim in grid.dims}
+    empty = xr.DataArray(np.broadcast_to(np.nan, grid.shape), coords, grid.dims, attrs=dict(grid.attrs))
+    grid.close()
+    return empty
+
+
+def _header(path: KeyPath, source: str, instance: Instance, grid: xr.DataArray, years: tuple[int, int] | None) -> Header:
+    monthly = instance.month is not None or grid.sizes.get("time", 1) > 1
+    axis = "time" if monthly else "year" if instance.year is not None or "year" in grid.dims else ""
+    if instance.year is not None and years:
+        return Header(path, source, grid, axis, tuple(range(years[0], years[1] + 1)))
+    held = {year for year in _held(grid) if years is None or years[0] <= year <= years[1]}
+    return Header(path, source, grid, axis, tuple(sorted(held)))
+
+
+def _held(grid: xr.DataArray) -> list[int]:
+    """Return the year of each step of a grid's time axis."""
+    axis: Any = grid["year"].values if "year" in grid.dims else grid["time"].dt.year.values if "time" in grid.dims else ()
+    return [int(year) for year in axis]
+
+
+def _series_cause(first: Header, grid: xr.DataArray, path: Path, years: tuple[int, int] | None) -> str:
+    """Return why a file does not fit its series or the years, as its header shows it, or an empty string."""
+    from carbondrivers.datasets.grids import grid_difference
+
+    difference = grid_difference(first.grid, grid)
+    if difference:
+        return f"{path}: differs from the first file of {first.source!r} in {difference}: warp them to one grid first"
+    held = _held(grid)
+    if not held or years is None:
+        return ""
+    needed = 12 if first.axis == "time" else 1
+    gaps = [str(year) for year in range(years[0], years[1] + 1) if held.count(year) != needed]
+    months = "months of " if needed == 12 and set(gaps) & set(map(str, held)) else ""
+    axis = f"its time axis ({min(held)}-{max(held)})"
+    return f"{path}: {axis} lacks {months}{listed(gaps, 6)}: change study.years" if gaps else ""
+
+
+def _used(spec: StudySpec, headers: Mapping[KeyPath, Header]) -> tuple[list[Header], dict[str, Header]]:
+    """Return the good headers of the response, or of the layers that NEP is made of, and those of the drivers."""
+
+    def found(own: KeyPath, name: str) -> Header | None:
+        return headers.get(own) or headers.get(("layers", name))
+
+    if spec.nep.model == "npp_minus_rh":
+        response = [headers.get(("layers", name)) for name in NEP_LAYERS]
+    else:
+        response = [found(("response", "source"), spec.response.name)]
+    drivers = {name: found(("drivers", name), name) for name in spec.drivers}
+    return [one for one in response if one], {name: one for name, one in drivers.items() if one}
+
+
+def _alignment_problems(used: list[Header]) -> Found:
+    from carbondrivers.datasets.grids import grid_difference
+
+    for header in used[1:]:
+        difference = grid_difference(used[0].grid, header.grid)
+        if difference:
+            names = f"{used[0].source!r} and {header.source!r}"
+            yield header.path, f"{names} differ in {difference}: warp them to one grid first"
+
+
+def _nep_problems(spec: StudySpec, layers: list[Header]) -> Found:
+    """Find layers of the NEP model of another period or unit: NPP is yearly, the climate of its respiration monthly."""
+    from carbondrivers.nep_models.apply import unit_problem
+
+    units = nep_units()
+    for header in layers:
+        name = str(header.path[1])
+        wanted = "year" if name == "npp" else "time"
+        if header.axis != wanted:
+            yield header.path, f"the NEP model takes {STEPS[wanted]} of {name}, and {header.source!r} {HAS[header.axis]}"
+        problem = "" if spec.layers[name].unit else unit_problem(str(header.grid.attrs.get("units", "")), units[name])
+        if problem:
+            yield header.path, f"the unit in {header.source!r} {problem}, or declare the unit if that of the file is wrong"
+        if header.years != layers[0].years and header.axis == wanted:
+            years = f"({min(header.years)}-{max(header.years)})"
+            yield header.path, f"the years of {header.source!r} {years} are not those of {layers[0].source!r}: give study.years"
+
+
+def _stack_problems(spec: StudySpec, response: list[Header]) -> Found:
+    """Find steps that need a stack of years where the response is none, or a short one."""
+    if not response:
+        return
+    first, computed = response[0], spec.nep.model == "npp_minus_rh"
+    asked = [name for name, step in registry.steps().items() if step.needs == "stack" and name in spec.analyses]
+    for name in asked if first.axis != "year" and not computed else ():
+        remedy = "sum or average them to years" if first.axis else "name a series with {year}, or a NetCDF file with years"
+        needs = f"{name} needs {STEPS['year']} of the response"
+        yield ("analyses", name), f"{needs}, and {first.source!r} {HAS[first.axis]}: {remedy}, or take {name} out"
+    if first.axis == "year" and spec.study.years is None and "trend" in spec.analyses:
+        yield from few_years(len(first.years), spec.analyses["trend"].model_dump())

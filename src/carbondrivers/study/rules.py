@@ -1,0 +1,257 @@
+"""Rules that concern several keys of a study file, over its raw tables, which may be wrong anywhere.
+
+What cannot be read is skipped: the schema has named it, and the rest is still to be judged in the same pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from carbondrivers.errors import StudyError
+from carbondrivers.study.paths import present_years, resolve
+from carbondrivers.study.problems import Found, KeyPath, hint, listed
+from carbondrivers.study.registry import Step
+from carbondrivers.study.schema import NEP_LAYERS, with_catalogue
+
+LOWER, UPPER = ("above", "at_least"), ("below", "at_most")
+TREND_YEARS, REGION_YEARS = 10, 5
+REGION_RESPONSES = ("nep", "npp", "radiation", "ndvi", "nir", "population")
+
+
+def cross_problems(raw: Mapping[str, Any], known: Mapping[str, Step], root: Path) -> Found:
+    """Iterate over what several keys of a study file get wrong together.
+
+    Parameters
+    ----------
+    raw
+        The study file as TOML gives it.
+    known
+        The registered steps.
+    root
+        Folder that data paths are relative to.
+    """
+    view = _Raw(raw)
+    yield from _kind_problems(view)
+    yield from _driver_problems(view)
+    yield from _double_problems(view)
+    yield from _nep_problems(view)
+    yield from _group_problems(view)
+    yield from _analysis_problems(view, known)
+    yield from _source_problems(view, root)
+
+
+class _Raw:
+    """What can be read of a study file that may be wrong anywhere."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.raw = raw
+        self.study, self.response, self.nep = self.table("study"), self.table("response"), self.table("nep")
+        self.drivers, self.groups, self.layers = self.tables("drivers"), self.tables("groups"), self.tables("layers")
+        self.computed = self.nep.get("model") == "npp_minus_rh"
+        self.is_region, self.is_table = "region" in self.study, "table" in raw
+        name = self.response.get("name")
+        self.name = name if isinstance(name, str) else ""
+        self.has_rasters = "source" in self.response or self.computed or self.name in self.layers
+        self.has_data = self.is_region or self.is_table or self.has_rasters
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        found = self.raw.get(name)
+        return found if isinstance(found, Mapping) else {}
+
+    def tables(self, name: str) -> dict[str, Mapping[str, Any]]:
+        return {key: value for key, value in self.table(name).items() if isinstance(value, Mapping)}
+
+    @property
+    def kind(self) -> str:
+        return "region" if self.is_region else "table" if self.is_table else "rasters"
+
+    @property
+    def years(self) -> int | None:
+        """How many years are declared; None where they are not, or wrongly."""
+        given = self.study.get("years")
+        right = isinstance(given, list) and len(given) == 2 and all(isinstance(year, int) for year in given)
+        return given[1] - given[0] + 1 if right and given[0] <= given[1] else None  # type: ignore[index]
+
+    def origin(self, name: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what a driver reads: its column, or its file and variable; empty where that is not clear."""
+        if self.is_table:
+            return (str(given.get("column", name)),)
+        grid = given if "source" in given else self.layers.get(name, {})
+        words = [grid.get(key, "") for key in ("source", "variable")]
+        return tuple(words) if words[0] and all(isinstance(word, str) for word in words) else ()
+
+    def region_columns(self) -> tuple[str, ...]:
+        """Return the names of a virtual region's layers that a sample has."""
+        from carbondrivers.datasets.virtual.planted import DRIVERS
+
+        return tuple(DRIVERS)
+
+
+def _kind_problems(view: _Raw) -> Found:
+    if view.is_region and view.years and view.years < REGION_YEARS:
+        yield ("study", "years"), f"the virtual region needs {REGION_YEARS} years or more, got {view.years}"
+    source: KeyPath = ("response", "source")
+    if view.is_region and view.is_table:
+        yield ("table",), "a study has one kind of data: take out either [table] or study.region"
+    if "source" in view.response and (view.is_region or view.is_table):
+        other = "study.region" if view.is_region else "[table]"
+        yield source, f"a study has one kind of data: take out either response.source or {other}"
+    allowed = () if view.computed else REGION_RESPONSES
+    if view.is_region and view.name and (view.name in view.region_columns() or (allowed and view.name not in allowed)):
+        yield ("response", "name"), f"the region has no response {view.name!r}; expected one of {listed(REGION_RESPONSES)}"
+    if not view.has_data:
+        yield (
+            ("response",),
+            ("the study names no data: give [table] file, response.source (rasters) or study.region (virtual)"),
+        )
+    if view.is_table and view.computed:
+        yield ("nep", "model"), "'npp_minus_rh' needs rasters or a region; in a table study NEP is 'given'"
+    if view.kind != "table" and "column" in view.response:
+        yield ("response", "column"), "only a table study has columns: take it out, or give [table] file"
+
+
+def _driver_problems(view: _Raw) -> Found:
+    if view.is_table and not view.table("drivers"):
+        yield ("drivers",), "missing: a table study needs at least one driver, such as [drivers.precipitation]"
+    answer = view.response.get("column", view.name)
+    for name, driver in view.drivers.items():
+        path: KeyPath = ("drivers", name)
+        same_column = view.is_table and driver.get("column", name) == answer
+        same_source = "source" in driver and (driver["source"], driver.get("variable")) == (
+            view.response.get("source"), view.response.get("variable"),
+        )  # fmt: skip
+        if view.name and (name == view.name or same_column or same_source):
+            yield path, f"is the response {view.name!r} too: take it out of the drivers"
+        if view.kind != "table" and "column" in driver:
+            yield (*path, "column"), "only a table study has columns: give source = ... instead"
+        if view.kind != "rasters" and "source" in driver:
+            remedy = "give column = ... instead" if view.is_table else "the region brings its own layers; take it out"
+            yield (*path, "source"), f"only a raster study has sources: {remedy}"
+        if view.kind == "region" and name not in (own := view.region_columns()):
+            yield path, f"the region has no driver {name!r}, only {listed(own, 20)}{hint(name, own)}"
+        if view.kind == "rasters" and view.has_rasters and "source" not in driver and name not in view.layers:
+            yield path, "source is missing: give the driver's file or pattern"
+
+
+def _double_problems(view: _Raw) -> Found:
+    """Find drivers that read the same data: each would be given half of the other's share."""
+    seen: dict[tuple[str, ...], str] = {}
+    for name, driver in view.drivers.items():
+        origin = view.origin(name, driver)
+        if origin and seen.setdefault(origin, name) != name:
+            what = "column" if view.is_table else "grid"
+            shown = " of ".join(repr(word) for word in reversed(origin) if word)
+            yield ("drivers", name), f"reads the same {what} {shown} as driver {seen[origin]!r}: take one of them out"
+
+
+def nep_units() -> dict[str, tuple[str, ...]]:
+    """Return the units that the layers of the NEP model may have, by layer."""
+    from carbondrivers.nep_models.apply import YEARLY
+    from carbondrivers.nep_models.soil_respiration import PRECIPITATION, TEMPERATURE
+
+    return dict(zip(NEP_LAYERS, ((YEARLY,), TEMPERATURE.units, PRECIPITATION.units), strict=True))
+
+
+def _nep_problems(view: _Raw) -> Found:
+    from carbondrivers.nep_models.apply import unit_problem
+
+    if not view.computed or view.is_region or view.is_table:
+        return
+    for name, units in nep_units().items():
+        unit = view.layers.get(name, {}).get("unit")
+        problem = unit_problem(unit, units) if isinstance(unit, str) else ""
+        if problem:
+            yield ("layers", name, "unit"), problem
+        if name not in view.table("layers"):
+            yield (
+                ("nep", "model"),
+                f"'npp_minus_rh' needs layer {name!r}: add it under [layers]{hint(name, view.layers)}",
+            )
+
+
+def _group_problems(view: _Raw) -> Found:
+    declared = [view.name, *(("x", "y", *view.region_columns()) if view.is_region else view.table("drivers"))]
+    for name, group in view.groups.items():
+        path: KeyPath = ("groups", name)
+        if name == "all":
+            yield path, "a group cannot be called 'all': that name stands for the whole sample; rename it"
+        column = group.get("column")
+        # A table may hold columns that are no drivers (a county, a class): check_data looks for those.
+        if isinstance(column, str) and not view.is_table and column not in declared and view.name and view.has_data:
+            yield (
+                (*path, "column"),
+                f"there is no variable {column!r}; declared are {listed(declared)}{hint(column, declared)}",
+            )
+        lower, upper = [k for k in LOWER if k in group], [k for k in UPPER if k in group]
+        if not lower and not upper and "is" not in group:
+            yield path, f"says no condition: give one of {listed([*LOWER, *UPPER, 'is'])}"
+        elif (lower or upper) and "is" in group:
+            yield path, "'is' stands alone: take out the bounds, or 'is'"
+        elif len(lower) > 1 or len(upper) > 1:
+            both = lower if len(lower) > 1 else upper
+            yield path, f"{both[0]!r} and {both[1]!r} say the same: keep one of them"
+        elif lower and upper and _is_empty(group[lower[0]], group[upper[0]]):
+            yield (
+                path,
+                f"no value is {lower[0]} {group[lower[0]]} and {upper[0]} {group[upper[0]]}: exchange the bounds",
+            )
+
+
+def _is_empty(low: object, high: object) -> bool:
+    return isinstance(low, int | float) and isinstance(high, int | float) and low >= high
+
+
+def _analysis_problems(view: _Raw, known: Mapping[str, Step]) -> Found:
+    for name in view.table("analyses"):
+        step, path = known.get(name), ("analyses", name)
+        if step is None:
+            continue
+        if step.needs == "sample" and not view.table("drivers") and view.kind == "rasters":
+            yield path, f"{name} explains the response by drivers: add at least one, such as [drivers.precipitation]"
+        if step.needs == "stack" and view.kind == "table":
+            yield path, f"{name} needs a stack of grids over the years: a table study has none; take it out"
+        if step.needs == "truth" and not view.is_region:
+            yield path, f"{name} needs a planted truth, which only a virtual region has: take it out"
+        if name == "correlation" and view.drivers and _all_classes(view):
+            yield path, "correlation needs a measured driver, and all are categorical: take it out, or add a continuous driver"
+        if name == "trend" and view.years and view.kind != "table":
+            yield from few_years(view.years, view.table("analyses")[name])
+
+
+def _all_classes(view: _Raw) -> bool:
+    drivers = with_catalogue(view.raw)["drivers"]
+    return all(drivers[name].get("kind") == "categorical" for name in view.drivers)
+
+
+def few_years(count: int, options: object) -> Found:
+    """Iterate over what a trend over so many years lacks, `options` being those of the trend as written."""
+    fewest = options.get("min_valid") if isinstance(options, Mapping) else None
+    path: KeyPath = ("analyses", "trend")
+    if fewest is None and count < TREND_YEARS:
+        remedy = "give more years, or set min_valid (3 or more) and take the risk"
+        yield path, f"a trend that can be told from noise needs {TREND_YEARS} years, there are {count}: {remedy}"
+    elif isinstance(fewest, int) and not isinstance(fewest, bool) and fewest > count:
+        yield (*path, "min_valid"), f"must be at most the number of years, {count}, got {fewest}"
+
+
+def _source_problems(view: _Raw, root: Path) -> Found:
+    for path, source in _sources(view):
+        try:
+            resolve(root, source)
+        except StudyError as error:
+            yield path, str(error)
+            continue
+        if "{year}" in source and "years" not in view.study:
+            own = present_years(root, source)
+            shown = f"{list(own)} (as the files are called)" if own else "[first, last]"
+            yield path, f"{source!r} runs over the years: give study.years = {shown}"
+
+
+def _sources(view: _Raw) -> Iterator[tuple[KeyPath, str]]:
+    places: list[tuple[KeyPath, object]] = [(("response", "source"), view.response.get("source"))]
+    places.append((("table", "file"), view.table("table").get("file")))
+    for section, tables in (("layers", view.layers), ("drivers", view.drivers)):
+        places += [((section, name, "source"), given.get("source")) for name, given in tables.items()]
+    yield from ((path, source) for path, source in places if isinstance(source, str) and source)
