@@ -178,3 +178,17 @@ def test_options(stack: xr.DataArray) -> None:
         trend(stack, min_valid=2)
     with pytest.raises(OptionError, match="significance must be one of"):
         trend(stack, significance="bonferroni")
+
+
+def test_a_year_without_any_value_is_a_gap_of_the_regional_series(stack: xr.DataArray) -> None:
+    result = trend(stack.where(stack.year != 2005))
+    assert np.isnan(result.series.set_index("year").loc[2005, "estimate"])
+    assert any("No cell has a value in every year" in note for note in result.notes)
+
+
+def test_regional_series_does_not_change_with_the_cells_that_are_there() -> None:
+    values = np.ones((20, 1, 2)) * np.array([10.0, 100.0]) + np.tile([0.0, 0.1], 10)[:, None, None]
+    values[15:, 0, 0] = np.nan
+    result = trend(_stack(values))
+    assert result.regional["p"].min() > 0.5
+    assert any("mean of the 1 of 2 cells that have a value in every year" in note for note in result.notes)

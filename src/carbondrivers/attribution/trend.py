@@ -262,9 +262,11 @@ def _regional_series(stack: xr.DataArray, dim: str, years: Floats, areas: xr.Dat
     weight = areas.where(used, 0.0)
     inside = stack.where(used)
     present = inside.notnull()
-    total = (inside.fillna(0.0) * weight).sum(("y", "x")) / (present * weight).sum(("y", "x"))
-    mean, count = xr.Dataset({"mean": total, "n": present.sum(("y", "x"))}).compute().data_vars.values()
-    table = pd.DataFrame({"year": years, "estimate": mean.to_numpy().astype(np.float64), "n": count.to_numpy()})
+    sums = {"total": inside.fillna(0.0) * weight, "area": present * weight, "n": present}
+    found = xr.Dataset({name: values.sum(("y", "x")) for name, values in sums.items()}).compute()
+    total, area = (found[name].to_numpy().astype(np.float64) for name in ("total", "area"))
+    mean = np.divide(total, area, out=np.full(total.shape, np.nan), where=area > 0)
+    table = pd.DataFrame({"year": years, "estimate": mean, "n": found["n"].to_numpy()})
     return table.sort_values("year", ignore_index=True)
 
 

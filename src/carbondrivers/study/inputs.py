@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from carbondrivers.errors import DataError, DataWarning
 from carbondrivers.provenance import code_hash, content_key, hash_file
-from carbondrivers.study.check import LoadedStudy
+from carbondrivers.study.check import LoadedStudy, response_years
 from carbondrivers.study.paths import expand, resolve
 from carbondrivers.study.schema import Group, Layer, StudySpec
 
@@ -59,13 +59,13 @@ class Inputs:
         if need == "sample":
             return kind != "rasters" or bool(self.spec.drivers)
         if need == "stack":
-            return kind == "region" or (kind == "rasters" and self._response_has_time())
+            return self.years is not None
         return kind == "region"
 
-    def _response_has_time(self) -> bool:
-        if self.spec.nep.model == "npp_minus_rh" or "{year}" in (self.spec.response.source or ""):
-            return True
-        return self.stack is not None
+    @cached_property
+    def years(self) -> tuple[int, ...] | None:
+        """The years of the response, by the files' headers; None for a table and for a single grid."""
+        return response_years(self.study)
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:

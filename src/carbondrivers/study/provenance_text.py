@@ -19,7 +19,9 @@ def data_paragraphs(spec: StudySpec, seed: int) -> tuple[str, ...]:
         found.append(_respiration(spec))
     if spec.kind != "table":
         span = f" over {spec.study.years[0]} to {spec.study.years[1]}" if spec.study.years else " over all years"
-        found.append(f"The sample explains the mean of each cell{span}; drivers with several years enter as their mean, classes as those of the last year.")
+        found.append(f"The sample explains the mean of each cell{span}; drivers with several years enter as their mean.")
+    if spec.study.region:
+        found.append("Land cover enters as the class of the last year.")
     return tuple(found)
 
 
