@@ -158,3 +158,9 @@ def test_real_files_become_studies(tmp_path: Path, name: str) -> None:
         assert expected <= set(study.spec.drivers) and study.spec.response.name == "nep_median"
     else:
         assert study.spec.study.years == (2001, 2020) and study.spec.response.variable == "lai"
+
+
+def test_columns_of_lists_are_passed_over(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"nep": np.arange(40.0), "rain": np.arange(40.0) ** 2, "tags": [["a"], ["b", "c"]] * 20})
+    frame.to_parquet(tmp_path / "plots.parquet")
+    assert "tags" not in scaffold(tmp_path)

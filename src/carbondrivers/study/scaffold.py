@@ -120,6 +120,8 @@ def _table_study(path: Path) -> str:
 def _column_guess(column: pd.Series, name: str) -> _Guess | None:
     """Return what a column may be; None for names, identifiers, dates, and what is empty or constant."""
     present = column.dropna()
+    if present.map(lambda cell: hasattr(cell, "__len__") and not isinstance(cell, str)).any():
+        return None
     distinct = present.nunique()
     if distinct < 2 or not name.isprintable():
         return None
