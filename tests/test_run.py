@@ -162,20 +162,24 @@ def test_report_again_needs_no_data(study: Path, tmp_path: Path) -> None:
         publish_again(tmp_path / "nothing")
 
 
-def test_stopped_run_goes_on(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "out"
+def _stop_at_geodetector(monkeypatch: pytest.MonkeyPatch) -> None:
     original = run_module._run
 
-    def stop_at_geodetector(step, *rest):
+    def stop(step, *rest):
         if step.name == "geodetector":
             raise KeyboardInterrupt
         return original(step, *rest)
 
-    monkeypatch.setattr(run_module, "_run", stop_at_geodetector)
+    monkeypatch.setattr(run_module, "_run", stop)
+
+
+def test_stopped_run_goes_on(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    _stop_at_geodetector(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         _run(study, out)
     assert not (out / "report.html").exists()
-    monkeypatch.setattr(run_module, "_run", original)
+    monkeypatch.undo()
     seen: list[str] = []
     run_steps(load_study(study), out, progress=lambda title, done: seen.append(title))
     assert set(seen) == {"Geodetector"}
@@ -245,14 +249,7 @@ def test_a_failed_run_keeps_the_results_of_the_good_one(study: Path, tmp_path: P
     study.write_text(STUDY.replace("classes = 4", "classes = 5"))
     frame = pd.read_csv(study.parent / "plots.csv")
     frame.assign(rain=frame["rain"] + 1).to_csv(study.parent / "plots.csv", index=False)
-    original = run_module._run
-
-    def stop_at_geodetector(step, *rest):
-        if step.name == "geodetector":
-            raise KeyboardInterrupt
-        return original(step, *rest)
-
-    monkeypatch.setattr(run_module, "_run", stop_at_geodetector)
+    _stop_at_geodetector(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         _run(study, out)
     publish_again(out)

@@ -40,4 +40,5 @@ def by_group(sentences: Mapping[str, str], methods: str) -> Text:
 
 
 def where(group: str) -> str:
+    """Return how a sentence names a group."""
     return "whole sample" if group == "all" else f"group {group}"
