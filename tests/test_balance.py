@@ -10,15 +10,20 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from carbondrivers.errors import DataError, DataWarning
+from carbondrivers.errors import DataError, DataWarning, OptionError
 from carbondrivers.nep_models import (
     annual_sum,
+    carbon_use_efficiency,
+    check_identity,
+    er_from_respiration,
     g_co2_to_g_c,
     gpp_from_nee,
+    heterotrophic_share,
     kg_to_g,
     nep_from_gpp,
     nep_from_nee,
     nep_from_npp,
+    npp_from_gpp,
     t_per_ha_to_g_per_m2,
     umol_to_g_c_day,
     umol_to_g_c_year,
@@ -48,6 +53,49 @@ def test_identities_close():
     assert nep == nep_from_npp(gpp - ra, rh) == 300.0
     assert nep_from_nee(-nep) == nep
     assert gpp_from_nee(-nep, ra + rh) == gpp
+    assert nep_from_npp(npp_from_gpp(gpp, ra), rh) == nep
+    assert gpp - er_from_respiration(ra, rh) == nep
+
+
+def test_a_balance_that_closes_is_returned_without_a_word():
+    gpp, er, nep = np.array([1375.0, 900.0, np.nan]), np.array([1100.0, 700.0, 5.0]), np.array([270.0, 210.0, 1.0])
+    np.testing.assert_array_equal(check_identity(gpp, er, nep), [5.0, -10.0, np.nan])
+    assert check_identity(0.0, 0.3, -0.3, tolerance=0.0) == 0.0
+    assert check_identity(0.3, 0.1, 0.2, tolerance=0.0) == pytest.approx(0.0, abs=1e-12)  # rounding is no imbalance
+    lazy = check_identity(*(stack(v).chunk({"x": 1}) for v in (gpp, er, nep - 500)))
+    assert lazy.chunks is not None
+    assert (lazy.name, lazy.attrs["units"]) == ("imbalance", "g C m-2 a-1")
+    series = check_identity(pd.Series(gpp), pd.Series(er), pd.Series(nep))
+    np.testing.assert_array_equal(series.to_numpy(), [5.0, -10.0, np.nan])
+
+
+def test_a_balance_that_does_not_close_is_said():
+    gpp, er, nep = np.array([1000.0, 1000.0, 1000.0]), np.array([700.0, 700.0, 700.0]), np.array([240.0, 260.0, 300.0])
+    with pytest.warns(DataWarning, match=r"exceeds 0.05 of GPP in 1 of 3 values \(largest 60 g C m-2\)"):
+        assert check_identity(gpp, er, nep)[0] == 60.0
+    with pytest.raises(DataError, match=r"exceeds 0.01 of GPP in 2 of 3 values"):
+        check_identity(gpp, er, nep, 0.01, action="raise")
+    assert check_identity(gpp, er, nep, 0.1).tolist() == [60.0, 40.0, 0.0]
+
+
+def test_exchange_given_for_productivity_is_refused():
+    with pytest.raises(DataError, match="it is NEE, so give nep_from_nee"):
+        check_identity(np.array([1375.0, 900.0]), np.array([1100.0, 700.0]), np.array([-275.0, -200.0]))
+
+
+@pytest.mark.parametrize(("options", "message"), [({"tolerance": 5}, "tolerance must be in"), ({"action": "stop"}, "action")])
+def test_options_of_the_check(options, message):
+    with pytest.raises(OptionError, match=message):
+        check_identity(1000.0, 700.0, 300.0, **options)
+
+
+def test_shares_outside_their_range_warn():
+    assert carbon_use_efficiency(450.0, 900.0) == 0.5
+    assert np.isnan(carbon_use_efficiency(np.array([0.0, 5.0]), np.array([0.0, 10.0]))).tolist() == [True, False]
+    with pytest.warns(DataWarning, match="Carbon use efficiency NPP/GPP runs from 0.93 to 0.93, plausible is 0.2 to 0.8"):
+        carbon_use_efficiency(930.0, 1000.0)
+    with pytest.warns(DataWarning, match="Heterotrophic share of soil respiration runs from 0.5 to 1.2"):
+        heterotrophic_share(np.array([250.0, 600.0]), 500.0)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,18 @@ _REMEDIES = {
     ("mm month-1", "cm month-1"): "multiply by 10",
     (YEARLY, "kg C m-2 a-1"): "multiply by 1000",
     (MONTHLY, DAILY): "multiply by the days of the month",
+    (MONTHLY, YEARLY): "give the totals of single months",
+    (YEARLY, MONTHLY): "sum the twelve months",
+    (DAILY, MONTHLY): "divide by the days of the month",
+    ("mm a-1", "mm month-1"): "sum the twelve months",
+    ("mm a-1", "m a-1"): "multiply by 1000",
+    ("mm a-1", "cm a-1"): "multiply by 10",
+    ("kg C m-2", "g C m-2"): "divide by 1000",
+    ("kg C m-2", "t C ha-1"): "divide by 10",
+    ("MJ m-2 d-1", "W m-2"): "multiply by 0.0864",
+    ("MJ m-2 month-1", "W m-2"): "multiply by 0.0864 and by the days of the month",
+    ("m2", "km2"): "multiply by 1e6",
+    ("m2", "ha"): "multiply by 1e4",
 }
 
 
@@ -162,7 +174,7 @@ def declare(result: Quantity, /, **inputs: Quantity) -> Callable[[Callable[P, R]
             unit = _shared_unit(given, inputs, result)
             for name, value in given.items():
                 _check_range(value, name, inputs[name])
-            _check_aligned(given)
+            check_aligned(given)
             output = equation(*bound.args, **bound.kwargs)
             _warn_implausible(output, result)
             return cast(R, _label(output, result, unit, equation, bound.arguments, given))
@@ -236,7 +248,7 @@ def _likely_cause(quantity: Quantity, low: float, mean: float) -> str:
     return "a wrong unit, a scale factor or a fill value; convert it first"
 
 
-def _check_aligned(given: Mapping[str, Values]) -> None:
+def check_aligned(given: Mapping[str, Values]) -> None:
     """Refuse labelled arguments with different labels: arithmetic would silently drop or invent cells."""
     labelled = {name: v for name, v in given.items() if _is_labelled(v)}
     seen: dict[Any, tuple[str, Any]] = {}
@@ -274,7 +286,8 @@ def _label(
     sources = [v.attrs for v in given.values() if _is_labelled(v)]
     attrs = {key: s[key] for s in reversed(sources) for key in ("crs", "resolution") if key in s}
     attrs |= {"long_name": result.long_name} | ({"units": unit} if unit else {})
-    attrs |= {key: value for key, value in output.attrs.items() if key == "nep_flags"}
+    flags = dict.fromkeys(note for s in [*sources, output.attrs] for note in str(s.get("nep_flags", "")).split("; ") if note)
+    attrs |= {"nep_flags": "; ".join(flags)} if flags else {}
     options = {k: v for k, v in arguments.items() if isinstance(v, int | float | str) and k not in given}
     lines = dict.fromkeys(line for s in sources for line in str(s.get("history", "")).splitlines() if line)
     attrs["history"] = "\n".join([*lines, history_line(equation.__name__, **options)])

@@ -1,4 +1,4 @@
-"""The identities of the carbon balance, their signs, and the conversions between the units they come in.
+"""The identities of the carbon balance, their signs, a check that they close, and sums of months.
 
 NEE is positive when carbon goes to the atmosphere; NEP = -NEE. GPP = NEP + ER = ER - NEE, NPP = GPP - Ra,
 NEP = GPP - Ra - Rh = NPP - Rh. Fluxes are g C m-2 per year, month or day; all arguments of one call have one period.
@@ -6,18 +6,17 @@ NEP = GPP - Ra - Rh = NPP - Rh. Fluxes are g C m-2 per year, month or day; all a
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from carbondrivers.errors import DataError
-from carbondrivers.nep_models.apply import CARBON_FLUX, DAILY, YEARLY, Quantity, Values, canonical_unit, declare
+from carbondrivers.errors import DataError, DataWarning, OptionError, choose
+from carbondrivers.nep_models.apply import CARBON_FLUX, Quantity, Values, canonical_unit, declare
+from carbondrivers.nep_models.elementwise import count_true, keep_where
 from carbondrivers.provenance import history_line
 
-CARBON_G_PER_MOL = 12.011
-CO2_G_PER_MOL = 44.0095
-SECONDS_PER_DAY = 86_400
-DAYS_PER_YEAR = 365
+Action: TypeAlias = Literal["warn", "raise"]
 
 # A month or a day cannot exceed the bounds of a year, so one range serves the three periods.
 NEP = Quantity("nep", CARBON_FLUX, -1500.0, 2000.0, "Net ecosystem productivity")
@@ -27,10 +26,10 @@ GPP = Quantity("gpp", CARBON_FLUX, 0.0, 4500.0, "Gross primary productivity")
 RA = Quantity("autotrophic_respiration", CARBON_FLUX, 0.0, 4500.0, "Autotrophic respiration")
 RH = Quantity("heterotrophic_respiration", CARBON_FLUX, 0.0, 3000.0, "Heterotrophic respiration")
 ER = Quantity("ecosystem_respiration", CARBON_FLUX, 0.0, 4500.0, "Ecosystem respiration")
-CO2_RATE = Quantity("co2_flux", ("umol m-2 s-1", "umol CO2 m-2 s-1"), -200.0, 200.0, "CO2 flux")
-DAILY_CARBON = Quantity("carbon_flux", (DAILY,), long_name="Carbon flux")
-YEARLY_CARBON = Quantity("carbon_flux", (YEARLY,), long_name="Carbon flux")
-YEARLY_CO2 = Quantity("co2_flux", ("g CO2 m-2 a-1",), long_name="CO2 flux")
+RS = Quantity("soil_respiration", CARBON_FLUX, 0.0, 3000.0, "Soil respiration")
+CUE = Quantity("carbon_use_efficiency", ("1",), 0.2, 0.8, "Carbon use efficiency NPP/GPP")
+RH_SHARE = Quantity("heterotrophic_share", ("1",), 0.0, 1.0, "Heterotrophic share of soil respiration")
+IMBALANCE = Quantity("imbalance", CARBON_FLUX, long_name="Imbalance GPP - ER - NEP")
 
 
 @declare(NEP, npp=NPP, rh=RH)
@@ -101,76 +100,116 @@ def gpp_from_nee(nee: Values, er: Values) -> Values:
     return er - nee
 
 
-@declare(DAILY_CARBON, flux=CO2_RATE)
-def umol_to_g_c_day(flux: Values) -> Values:
-    """Convert umol CO2 m-2 s-1 to g C m-2 d-1 (12.011 g mol-1, 86 400 s).
+@declare(NPP, gpp=GPP, ra=RA)
+def npp_from_gpp(gpp: Values, ra: Values) -> Values:
+    """Return NPP = GPP - Ra (arguments, errors and warnings as in ``nep_from_npp``).
 
     Examples
     --------
-    >>> umol_to_g_c_day(1.0)
-    1.0377504
+    >>> npp_from_gpp(900.0, 450.0)
+    450.0
     """
-    return flux * (CARBON_G_PER_MOL * 1e-6 * SECONDS_PER_DAY)
+    return gpp - ra
 
 
-@declare(YEARLY_CARBON, flux=CO2_RATE)
-def umol_to_g_c_year(flux: Values) -> Values:
-    """Convert umol CO2 m-2 s-1 to g C m-2 a-1 (365 d).
+@declare(ER, ra=RA, rh=RH)
+def er_from_respiration(ra: Values, rh: Values) -> Values:
+    """Return ER = Ra + Rh (arguments, errors and warnings as in ``nep_from_npp``).
 
     Examples
     --------
-    >>> round(umol_to_g_c_year(1.0), 4)
-    378.7789
+    >>> er_from_respiration(450.0, 300.0)
+    750.0
     """
-    return flux * (CARBON_G_PER_MOL * 1e-6 * SECONDS_PER_DAY * DAYS_PER_YEAR)
+    return ra + rh
 
 
-@declare(YEARLY_CO2, flux=CO2_RATE)
-def umol_to_g_co2_year(flux: Values) -> Values:
-    """Convert umol CO2 m-2 s-1 to g CO2 m-2 a-1 (44.0095 g mol-1, 365 d).
+@declare(CUE, npp=NPP, gpp=GPP)
+def carbon_use_efficiency(npp: Values, gpp: Values) -> Values:
+    """Return NPP / GPP; NaN where GPP is not positive, a warning outside 0.2 to 0.8.
 
     Examples
     --------
-    >>> round(umol_to_g_co2_year(1.0), 4)
-    1387.8836
+    >>> float(carbon_use_efficiency(450.0, 900.0))
+    0.5
     """
-    return flux * (CO2_G_PER_MOL * 1e-6 * SECONDS_PER_DAY * DAYS_PER_YEAR)
+    return npp / keep_where(gpp, gpp > 0)
 
 
-@declare(YEARLY_CARBON, flux=YEARLY_CO2)
-def g_co2_to_g_c(flux: Values) -> Values:
-    """Convert g CO2 m-2 a-1 to g C m-2 a-1.
+@declare(RH_SHARE, rh=RH, rs=RS)
+def heterotrophic_share(rh: Values, rs: Values) -> Values:
+    """Return Rh / Rs; NaN where Rs is not positive, a warning above 1 (soil respiration contains Rh).
 
     Examples
     --------
-    >>> round(g_co2_to_g_c(100.0), 3)
-    27.292
+    >>> float(heterotrophic_share(300.0, 500.0))
+    0.6
     """
-    return flux * (CARBON_G_PER_MOL / CO2_G_PER_MOL)
+    return rh / keep_where(rs, rs > 0)
 
 
-@declare(YEARLY_CARBON, flux=Quantity("carbon_flux", ("kg C m-2 a-1",), -2.0, 5.0))
-def kg_to_g(flux: Values) -> Values:
-    """Convert kg C m-2 a-1 (as MOD17A3 gives NPP, after its scale factor of 0.0001) to g C m-2 a-1.
+@declare(IMBALANCE, gpp=GPP, er=ER, nep=NEP)
+def check_identity(gpp: Values, er: Values, nep: Values, tolerance: float = 0.05, *, action: Action = "warn") -> Values:
+    """Return the imbalance GPP - ER - NEP, and say where it exceeds a share of GPP.
+
+    Partitioned tower products and medians per variable close only roughly, so a tolerance is needed.
+
+    Parameters
+    ----------
+    gpp, er, nep
+        g C m-2 per year, month or day, one period; any shape that broadcasts.
+    tolerance
+        Largest imbalance as a share of GPP, in [0, 1).
+    action
+        ``"warn"`` or ``"raise"`` where it is exceeded. Values of a lazy array are not looked at.
+
+    Returns
+    -------
+    same kind as the inputs
+        g C m-2 per the period; NaN where an input is NaN.
+
+    Raises
+    ------
+    OptionError
+        If `tolerance` or `action` is outside its range or list.
+    DataError
+        If most values close only with the opposite sign of `nep` (it is NEE), with ``action="raise"`` if any value
+        exceeds the tolerance, or as in ``nep_from_npp``.
+
+    Warns
+    -----
+    DataWarning
+        If a value exceeds the tolerance.
 
     Examples
     --------
-    >>> kg_to_g(0.35)
-    350.0
+    >>> check_identity(1375.0, 1100.0, 270.0)
+    5.0
     """
-    return flux * 1000.0
+    choose(action, ("warn", "raise"), "action")
+    if not 0.0 <= tolerance < 1.0:
+        raise OptionError(f"tolerance must be in [0, 1), a share of GPP, got {tolerance!r}")
+    imbalance = gpp - er - nep
+    # Rounding of the terms themselves is no imbalance, even with a tolerance of 0.
+    allowed = tolerance * abs(gpp) + 1e-9 * (abs(gpp) + abs(er) + abs(nep))
+    _report_imbalance(imbalance, abs(imbalance) > allowed, abs(gpp - er + nep) <= allowed, tolerance, action)
+    return imbalance
 
 
-@declare(Quantity("carbon_density", ("g C m-2",)), density=Quantity("carbon_density", ("t C ha-1", "t C hm-2", "Mg C ha-1")))
-def t_per_ha_to_g_per_m2(density: Values) -> Values:
-    """Convert t C ha-1 (t C hm-2) to g C m-2.
-
-    Examples
-    --------
-    >>> t_per_ha_to_g_per_m2(0.49)
-    49.0
-    """
-    return density * 100.0
+def _report_imbalance(imbalance: Values, failing: Values, closes_reversed: Values, tolerance: float, action: Action) -> None:
+    count, cells = count_true(failing), int(np.size(imbalance))
+    if not count:
+        return
+    if count >= 0.5 * cells and count_true(failing & closes_reversed) == count:
+        raise DataError("nep closes the balance only with the opposite sign: it is NEE, so give nep_from_nee(nee)")
+    largest = float(np.nanmax(np.abs(np.asarray(imbalance))))
+    text = (
+        f"GPP - ER - NEP exceeds {tolerance:g} of GPP in {count} of {cells} values (largest {largest:g} g C m-2): look "
+        "for another period, another partitioning or medians taken per variable"
+    )
+    if action == "raise":
+        raise DataError(text)
+    warnings.warn(text, DataWarning, stacklevel=4)
 
 
 def annual_sum(monthly: Values, *, axis: int = 0) -> Values:

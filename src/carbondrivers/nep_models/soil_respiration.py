@@ -14,8 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from carbondrivers.errors import DataError, ImplausibleConstantWarning, OptionError, choose
+from carbondrivers.errors import ImplausibleConstantWarning, OptionError, choose
 from carbondrivers.nep_models.apply import MONTHLY, Quantity, Values, declare, flag, parameters
+from carbondrivers.nep_models.conversions import check_days
+from carbondrivers.nep_models.elementwise import not_negative
 
 Form = Literal["sum", "as_printed"]
 
@@ -85,7 +87,7 @@ def rh_pei_monthly(
     constants = parameters("soil_respiration.pei")
     rate, c = constants["rate"]["value"], constants["c"]["value"]
     warmth = np.exp(b * temperature)
-    wetness = np.log(c * _not_negative(precipitation) + 1.0)
+    wetness = np.log(c * not_negative(precipitation) + 1.0)
     if form == "sum":
         return rate * (warmth + wetness) * days * rh_fraction
     warnings.warn(
@@ -97,22 +99,10 @@ def rh_pei_monthly(
     return flag(rate * warmth * wetness, "rh_pei_monthly: form='as_printed' is implausibly low")
 
 
-def _not_negative(precipitation: Values) -> Values:
-    """Empty negative cells of a lazy array: its values were not looked at, and a logarithm would warn of them later."""
-    if getattr(precipitation, "chunks", None) is None:
-        return precipitation
-    if hasattr(precipitation, "dims"):
-        return precipitation.where(precipitation >= 0)
-    return np.where(precipitation >= 0, precipitation, np.nan)
-
-
 def _check_options(form: str, days: Values, rh_fraction: float, b: float) -> None:
     choose(form, ("sum", "as_printed"), "form")
     if not 0.0 < rh_fraction <= 1.0:
         raise OptionError(f"rh_fraction must be in (0, 1], got {rh_fraction!r}")
     if not 0.0 < b < 0.3:
         raise OptionError(f"b must be in (0, 0.3) degC-1, got {b!r}")
-    if getattr(days, "chunks", None) is None:
-        count = np.asarray(days)
-        if count.dtype.kind not in "fiu" or not ((count >= 28) & (count <= 31)).all():
-            raise DataError("days must be the days of a month, 28 to 31: give 30, or the true days of each month")
+    check_days(days)
