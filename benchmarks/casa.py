@@ -5,25 +5,13 @@ Run: python benchmarks/casa.py   (the bar is a ratio of 1.3)
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
+from timing import seconds
 
 from carbondrivers.nep_models.casa import npp_casa
 from carbondrivers.nep_models.casa_stress import topt_from_ndvi
 
 PIXELS, MONTHS = 1_000_000, 12
-
-
-def seconds(call: Callable[[], object], repeats: int = 3) -> float:
-    """Return the best process time of a call."""
-    best = np.inf
-    for _ in range(repeats):
-        start = time.process_time()
-        call()
-        best = min(best, time.process_time() - start)
-    return float(best)
 
 
 def inputs() -> tuple[np.ndarray, ...]:

@@ -5,28 +5,16 @@ Run: python benchmarks/kernels.py   (pymannkendall, from the dev extra, is raced
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import stats
+from timing import seconds
 
 from carbondrivers.attribution import detect, pearson, trend
 from carbondrivers.datasets import Driver, PixelSample
 
 PIXELS, YEARS, ROWS, DRIVERS = 200_000, 21, 100_000, 10
-
-
-def seconds(call: Callable[[], object], repeats: int = 3) -> float:
-    """Return the best process time of a call."""
-    best = np.inf
-    for _ in range(repeats):
-        start = time.process_time()
-        call()
-        best = min(best, time.process_time() - start)
-    return float(best)
 
 
 def trend_ratios() -> None:

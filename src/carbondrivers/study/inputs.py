@@ -54,7 +54,7 @@ class Inputs:
         self.seed = seed
 
     def has(self, need: str) -> bool:
-        """Return whether the study can provide ``"sample"``, ``"stack"`` or ``"truth"`` (nothing is read)."""
+        """Return whether the study can provide ``"sample"``, ``"stack"`` or ``"truth"`` (headers are read at most)."""
         kind = self.spec.kind
         if need == "sample":
             return kind != "rasters" or bool(self.spec.drivers)

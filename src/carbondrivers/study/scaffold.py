@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carbondrivers import catalogue
 from carbondrivers.errors import DataError
-from carbondrivers.study import registry
 from carbondrivers.study.paths import NETCDF, netcdf_variables
 from carbondrivers.study.rules import TREND_YEARS
-from carbondrivers.study.schema import NEP_LAYERS, keys_of
+from carbondrivers.study.scaffold_text import (
+    REPORT,
+    Guess,
+    analyses_text,
+    drivers_text,
+    grid_facts,
+    groups_text,
+    head,
+    layers_text,
+    response_text,
+    section,
+)
+from carbondrivers.study.schema import NEP_LAYERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,29 +35,10 @@ RESPONSES = ("nep", "npp", "gpp", "lai")
 BALANCE = ("nep", "npp", "gpp", "heterotrophic_respiration", "soil_respiration")
 X_WORDS = ("x", "lon", "long", "longitude", "lng", "easting", "经度")
 Y_WORDS = ("y", "lat", "latitude", "northing", "纬度")
-ANALYSES = {"sample": ("correlation", "geodetector"), "stack": ("trend",)}
 NO_DRIVER = {"id", "fid", "oid", "objectid", "year", "date", "timestamp"}
 MAX_CODES, MAX_CLASSES = 12, 200
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 MONTH = re.compile(r"(?<!\d)((?:19|20)\d{2})([_.-]?)(0[1-9]|1[0-2])(?!\d)")
-
-
-@dataclass(frozen=True, slots=True)
-class _Guess:
-    """One variable found: its name in the study, what the catalogue knows of it, and how it is read."""
-
-    name: str
-    known: catalogue.Variable | None
-    source: str = ""
-    variable: str = ""
-    unit: str = ""
-    years: tuple[int, ...] = ()
-    kind: str = "continuous"
-    monthly: bool = False
-
-    @property
-    def canonical(self) -> str:
-        return self.known.name if self.known else ""
 
 
 def scaffold(folder_or_table: Path) -> str:
@@ -112,12 +103,12 @@ def _table_study(path: Path) -> str:
             notes["coordinates"] = 'x and y; add their system: crs = "EPSG:..."'
     if time:
         facts["time"] = time
-    parts = [_head(path.stem, None), _section("table", facts, notes), _response_text(response, {})]
-    parts += [_drivers_text(drivers, others), _groups_text(response), _analyses_text(["sample"], drivers), REPORT]
+    parts = [head(path.stem, None), section("table", facts, notes), response_text(response, {})]
+    parts += [drivers_text(drivers, others), groups_text(response), analyses_text(["sample"], drivers), REPORT]
     return "\n".join(part for part in parts if part)
 
 
-def _column_guess(column: pd.Series, name: str) -> _Guess | None:
+def _column_guess(column: pd.Series, name: str) -> Guess | None:
     """Return what a column may be; None for names, identifiers, dates, and what is empty or constant."""
     present = column.dropna()
     if present.map(lambda cell: hasattr(cell, "__len__") and not isinstance(cell, str)).any():
@@ -129,7 +120,7 @@ def _column_guess(column: pd.Series, name: str) -> _Guess | None:
     if not _is_number(column):
         few = distinct <= min(MAX_CLASSES, max(2, len(present) // 3))
         kind_known = known is None or known.kind == "categorical"
-        return _Guess(name, known if kind_known else None, kind="categorical") if few else None
+        return Guess(name, known if kind_known else None, kind="categorical") if few else None
     whole = bool((present == present.round()).all())
     if name.lower() == "index" or set(re.split(r"[\W_]+", name.lower())) & NO_DRIVER:
         return None
@@ -137,7 +128,7 @@ def _column_guess(column: pd.Series, name: str) -> _Guess | None:
     kind = known.kind if known else "categorical" if codes else "continuous"
     if kind == "categorical" and distinct > MAX_CLASSES:
         return None
-    return _Guess(name, known, unit=known.unit if known else "", kind=kind)
+    return Guess(name, known, unit=known.unit if known else "", kind=kind)
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -161,7 +152,7 @@ def _are_degrees(frame: pd.DataFrame, coordinates: tuple[str, str]) -> bool:
     return named and bool(x.between(-180, 360).all() and y.between(-90, 90).all())
 
 
-def _response(found: Sequence[_Guess]) -> _Guess | None:
+def _response(found: Sequence[Guess]) -> Guess | None:
     for name in RESPONSES:
         # A stack can also be asked for its trend: it goes before a single grid of the same variable.
         same = sorted((g for g in found if g.canonical == name), key=lambda g: (not g.years, _is_count(g.name)))
@@ -174,12 +165,12 @@ def _is_count(name: str) -> bool:
     return name.lower().startswith(("n_", "num_", "count"))
 
 
-def _table_drivers(frame: pd.DataFrame, found: Iterable[_Guess]) -> tuple[list[_Guess], list[_Guess]]:
+def _table_drivers(frame: pd.DataFrame, found: Iterable[Guess]) -> tuple[list[Guess], list[Guess]]:
     """Return the best column of each variable of the catalogue, and the columns that are left to the user."""
-    best: dict[str, _Guess] = {}
-    others: list[_Guess] = []
+    best: dict[str, Guess] = {}
+    others: list[Guess] = []
 
-    def rank(guess: _Guess) -> float:
+    def rank(guess: Guess) -> float:
         # Of several class columns the coarsest one: fine classes have too few rows each.
         column = frame[guess.name]
         return float(column.nunique() if guess.kind == "categorical" else column.isna().sum())
@@ -205,7 +196,7 @@ def _raster_study(folder: Path, files: Sequence[Path]) -> str:
     layers = _nep_layers(found)
     if layers:
         label = catalogue.variable("nep")
-        response = _Guess("nep", label, unit=label.unit, years=layers["npp"].years)
+        response = Guess("nep", label, unit=label.unit, years=layers["npp"].years)
         found = [guess for guess in found if guess not in layers.values()]
     else:
         response = _response([g for g in found if g.kind == "continuous"]) or found[0]
@@ -214,20 +205,20 @@ def _raster_study(folder: Path, files: Sequence[Path]) -> str:
     # What check would refuse is not proposed.
     long = years and years[1] - years[0] + 1 >= TREND_YEARS and response.years and not response.monthly
     needs = [*(["stack"] if long else []), *(["sample"] if drivers else [])]
-    parts = [_head(response.name + " of " + folder.resolve().name, years), _layers_text(layers)]
-    parts += [_response_text(response, _grid_facts(response)), _drivers_text(drivers, [])]
-    parts += [_groups_text(response) if drivers else "", _analyses_text(needs, drivers), REPORT]
+    parts = [head(response.name + " of " + folder.resolve().name, years), layers_text(layers)]
+    parts += [response_text(response, grid_facts(response)), drivers_text(drivers, [])]
+    parts += [groups_text(response) if drivers else "", analyses_text(needs, drivers), REPORT]
     return "\n".join(part for part in parts if part)
 
 
-def _series(files: Iterable[Path], folder: Path) -> list[_Guess]:
+def _series(files: Iterable[Path], folder: Path) -> list[Guess]:
     """Return the GeoTIFFs of a folder, files that differ only by year or month as one series."""
     grouped: dict[str, list[tuple[int, str]]] = {}
     for file in files:
         name = file.relative_to(folder).as_posix()
         pattern, year = _pattern(name)
         grouped.setdefault(pattern, []).append((year, name))
-    found: list[_Guess] = []
+    found: list[Guess] = []
     for pattern, members in grouped.items():
         alone = len({year for year, _ in members}) < 2 and "{month" not in pattern
         source = members[0][1] if alone or len(members) < 2 else pattern
@@ -252,16 +243,16 @@ def _bare(stem: str) -> str:
     return re.sub(r"[\W_]+", "_", stem).strip("_").lower() or "layer"
 
 
-def _grid_guess(name: str, **facts: Any) -> _Guess:
+def _grid_guess(name: str, **facts: Any) -> Guess:
     known = catalogue.guess(name)
     if facts.get("monthly") and known and f"{known.name}_monthly" in catalogue.variables():
         known = catalogue.variable(f"{known.name}_monthly")
     if known is None:
-        return _Guess(name, None, **facts)
-    return _Guess(known.name, known, kind=known.kind, **{"unit": known.unit} | {k: v for k, v in facts.items() if v})
+        return Guess(name, None, **facts)
+    return Guess(known.name, known, kind=known.kind, **{"unit": known.unit} | {k: v for k, v in facts.items() if v})
 
 
-def _netcdf_guesses(file: Path, folder: Path) -> list[_Guess]:
+def _netcdf_guesses(file: Path, folder: Path) -> list[Guess]:
     grids = [grid for grid in netcdf_variables(file) if not grid.name.lower().endswith(("_bnds", "_bounds"))]
     return [
         _grid_guess(
@@ -272,8 +263,8 @@ def _netcdf_guesses(file: Path, folder: Path) -> list[_Guess]:
     ]  # fmt: skip
 
 
-def _distinct_names(found: Iterable[_Guess]) -> list[_Guess]:
-    named: dict[str, _Guess] = {}
+def _distinct_names(found: Iterable[Guess]) -> list[Guess]:
+    named: dict[str, Guess] = {}
     for guess in sorted(found, key=lambda g: not g.years):
         name, count = guess.name, 2
         while name in named:
@@ -282,121 +273,16 @@ def _distinct_names(found: Iterable[_Guess]) -> list[_Guess]:
     return list(named.values())
 
 
-def _nep_layers(found: Sequence[_Guess]) -> dict[str, _Guess]:
+def _nep_layers(found: Sequence[Guess]) -> dict[str, Guess]:
     """Return the layers of NEP = NPP - Rh, if all are there and NEP itself is not."""
     named = {g.name: g for g in found if g.years}
     complete = all(name in named for name in NEP_LAYERS) and not any(g.canonical == "nep" for g in found)
     return {name: named[name] for name in NEP_LAYERS} if complete else {}
 
 
-def _common_years(response: _Guess, drivers: Sequence[_Guess]) -> tuple[int, int] | None:
+def _common_years(response: Guess, drivers: Sequence[Guess]) -> tuple[int, int] | None:
     stacks = [g.years for g in (response, *drivers) if g.years]
     if not stacks:
         return None
     first, last = max(years[0] for years in stacks), min(years[-1] for years in stacks)
     return (first, last) if first <= last else (stacks[0][0], stacks[0][-1])
-
-
-def _grid_facts(guess: _Guess) -> dict[str, Any]:
-    return {key: value for key, value in (("source", guess.source), ("variable", guess.variable)) if value}
-
-
-REPORT = """[report]
-journal = "jal"                    # jal | elsevier | ieee | jgs | zh-geo: widths, fonts and tables
-figures = ["png", "pdf", "svg"]
-"""
-
-
-def _head(title: str, years: tuple[int, int] | None) -> str:
-    text = f"""# A first study file, guessed from names: read it, mend what is wrong, take out what is not wanted.
-# 'carbondrivers explain KEY' prints the meaning of a key; 'carbondrivers check' names every problem with its line.
-schema = 1
-
-[study]
-title = {_value(re.sub(r"[_-]+", " ", title))}
-seed = 20260118                    # the same seed gives the same report
-"""
-    return text + (f"years = {list(years)}               # the years that all series share\n" if years else "")
-
-
-def _layers_text(layers: Mapping[str, _Guess]) -> str:
-    if not layers:
-        return ""
-    lines = ["[layers]                           # inputs of the NEP model; check the units"]
-    lines += [f"{name} = {_value(_grid_facts(g) | _unit(g))}" for name, g in layers.items()]
-    return "\n".join([*lines, "", "[nep]", 'model = "npp_minus_rh"             # NEP = NPP - heterotrophic respiration', ""])
-
-
-def _unit(guess: _Guess) -> dict[str, Any]:
-    return {"unit": guess.unit} if guess.unit else {}
-
-
-def _response_text(response: _Guess, grid: Mapping[str, Any]) -> str:
-    facts = {"name": response.name, **grid, **_unit(response), **_label(response)}
-    notes = {"unit": "check it", "name": "" if response.known else "guessed: the first numbers found"}
-    mask = "# mask_below = 0.05                # leaves out cells whose mean is below this (sea stored as 0)\n"
-    return _section("response", facts, notes) + (mask if grid else "")
-
-
-def _label(guess: _Guess) -> dict[str, Any]:
-    return {"label": {"en": guess.known.label, "zh": guess.known.label_zh}} if guess.known else {}
-
-
-def _drivers_text(drivers: Sequence[_Guess], others: Sequence[_Guess]) -> str:
-    if not drivers:
-        return "# [drivers]                        # add grids that may explain the response, as\n" + (
-            '# precipitation = { source = "pre_{year}.tif", category = "climate", unit = "mm a-1" }\n'
-        )
-    lines = ["[drivers]                          # what may explain the response; check units and categories"]
-    lines += [f"{_key(g.name)} = {_value(_driver_facts(g))}" for g in drivers]
-    if others:
-        lines.append("# Not known to the catalogue, or one more column of a variable above: take out the # to use one.")
-        lines += [f"# {_key(g.name)} = {_value(_driver_facts(g))}" for g in others]
-    return "\n".join([*lines, ""])
-
-
-def _driver_facts(guess: _Guess) -> dict[str, Any]:
-    facts = _grid_facts(guess) | {"category": guess.known.category if guess.known else "other"} | _unit(guess)
-    return facts | ({"kind": "categorical"} if guess.kind == "categorical" else {}) | _label(guess)
-
-
-def _groups_text(response: _Guess) -> str:
-    if response.canonical != "nep":
-        return '# [groups.NAME]                    # parts that are analysed on their own\n# column = "..."\n# above = 0\n'
-    sink = _section("groups.sink", {"column": response.name, "above": 0}, {"column": "every analysis runs once a group"})
-    return sink + "\n" + _section("groups.source", {"column": response.name, "at_most": 0}, {})
-
-
-def _analyses_text(needs: Iterable[str], drivers: Sequence[_Guess]) -> str:
-    known = registry.steps()
-    blocks: list[str] = []
-    unfit = () if any(driver.kind == "continuous" for driver in drivers) else ("correlation",)
-    for name in (name for need in needs for name in ANALYSES[need] if name in known and name not in unfit):
-        lines = [f"[analyses.{name}]"]
-        for key, info in keys_of(known[name].options).items():
-            default = info.get_default(call_default_factory=True, validated_data={})
-            shown = f"{key} = {_value(default)}" if default is not None else f"{key} = ..."
-            lines.append(f"# {shown:<32} # {info.description}")
-        blocks.append("\n".join([*lines, ""]))
-    return "\n".join(blocks)
-
-
-def _section(name: str, facts: Mapping[str, Any], notes: Mapping[str, str]) -> str:
-    lines = [f"[{name}]"]
-    for key, value in facts.items():
-        line = f"{key} = {_value(value)}"
-        lines.append(f"{line:<34} # {notes[key]}" if notes.get(key) else line)
-    return "\n".join([*lines, ""])
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(str(k))} = {_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(part) for part in value) + "]"
-    # JSON's strings, numbers and booleans are TOML's; only DEL has to be escaped on top.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
