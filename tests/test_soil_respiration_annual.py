@@ -172,8 +172,11 @@ def test_grids_that_differ_are_refused():
         rs_chen_annual(grid(T), grid(P), grid(SOC), covers)
 
 
-def test_negative_values_of_a_lazy_array_are_missing_without_a_word_of_numpy():
-    rh = rh_xie_annual(grid([-9999.0, 400.0], lazy=True))
+def test_values_of_a_lazy_array_are_looked_at_when_they_are_computed():
+    with pytest.raises(DataError, match=r"rs runs from -9999 to 400 .*: a nodata value was left in"):
+        rh_xie_annual(grid([-9999.0, 400.0], lazy=True)).compute()
+    # Merely negative: refused in memory only where the mean is, of a block never; Rh is missing there.
+    rh = rh_xie_annual(grid([-3.0, 400.0], lazy=True))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(rh.to_numpy()[0]).tolist() == [True, False]

@@ -44,6 +44,7 @@ class What(StrEnum):
     steps = "steps"
     variables = "variables"
     keys = "keys"
+    parameters = "parameters"
 
 
 def main() -> None:
@@ -152,19 +153,21 @@ def report(
 
 @app.command(name="list")
 def list_(what: Annotated[What, typer.Argument(help="What to list.")] = What.methods) -> None:
-    """List methods, steps, variables or the keys of a study file."""
+    """List methods, steps, variables, the keys of a study file or the tables of parameters."""
     from carbondrivers.study.explain import list_keys
 
     if what is What.keys:
         typer.echo("\n".join(list_keys()))
         return
-    for name, title in _listing(what):
-        typer.echo(f"{name:<28} {title}")
+    listed = list(_listing(what))
+    width = max(28, *(len(name) for name, _ in listed))
+    for name, title in listed:
+        typer.echo(f"{name:<{width}} {title}")
 
 
 @app.command()
-def explain(key: Annotated[str, typer.Argument(help="A study key, step, method or variable.")]) -> None:
-    """Say what a key of the study file, a step, a method or a variable means."""
+def explain(key: Annotated[str, typer.Argument(help="A study key, step, method, variable or nep_models.TABLE.")]) -> None:
+    """Say what a key of the study file, a step, a method or a variable means, or print parameters of the models."""
     from carbondrivers.study.explain import explain as explained
 
     typer.echo(explained(key))
@@ -179,6 +182,10 @@ def _listing(what: What) -> Iterator[tuple[str, str]]:
         from carbondrivers.study.registry import steps
 
         yield from ((s.name, f"{s.title} (needs a {s.needs})") for s in steps().values())
+    elif what is What.parameters:
+        from carbondrivers.study.explain_parameters import list_parameters
+
+        yield from list_parameters()
     else:
         from carbondrivers.catalogue import variables
 

@@ -26,6 +26,10 @@ class OutputError(CarbonDriversError):
     """A result cannot be written."""
 
 
+class NotCalibratedError(CarbonDriversError):
+    """A model without constants of its own is asked for what its calibration does not cover."""
+
+
 class CarbonDriversWarning(UserWarning):
     """Base of every warning of the package."""
 

@@ -2,14 +2,13 @@
 
 ``declare`` wraps a pure function. On the way in it refuses other units by name and values that only a wrong unit, a
 scale factor or a fill value explains; on the way out it warns of implausible results and, on labelled arrays, writes
-unit, long name and a history line. Lazy arrays stay lazy: their values are not looked at.
+unit, long name and a history line. Lazy arrays stay lazy: their blocks are looked at when they are computed (``ranges``).
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, wraps
@@ -19,7 +18,8 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from carbondrivers.errors import DataError, DataWarning
+from carbondrivers.errors import DataError
+from carbondrivers.nep_models.ranges import check_range, warn_implausible
 from carbondrivers.provenance import history_line
 
 Values: TypeAlias = Any
@@ -39,6 +39,8 @@ _TOKENS = {
     "millimetres": "mm", "meter": "m", "metre": "m", "meters": "m", "metres": "m", "deg": "degree", "degrees": "degree",
     "°": "degree", "percent": "%",
 }  # fmt: skip
+# What history keeps of a call: single values and pairs such as ("gpp", 0.2), no arrays.
+_OPTIONS = (int, float, str, tuple, np.generic)
 _NONE = ("", "1", "-", "unitless", "dimensionless")
 # A total without its period is that of the period which the other unit names.
 _TOTALS = {"mm": ("mm month-1", "mm a-1")}
@@ -81,7 +83,7 @@ class Quantity:
         Words for a figure or a table.
     strict : bool
         Whether one value outside the range is refused; otherwise it is refused only if the mean lies outside, and
-        single values raise a warning.
+        single values raise a warning (of a lazy array: see ``ranges``).
     """
 
     name: str
@@ -155,7 +157,7 @@ def declare(result: Quantity, /, **inputs: Quantity) -> Callable[[Callable[P, R]
     ------
     DataError
         By the decorated function: an argument with another unit, outside its plausible range, infinite, not numeric, or
-        on another grid or index than the first.
+        on another grid or index than the first. Values of a lazy array are refused while it is computed.
 
     Warns
     -----
@@ -170,13 +172,12 @@ def declare(result: Quantity, /, **inputs: Quantity) -> Callable[[Callable[P, R]
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             bound = form.bind(*args, **kwargs)
             given = {name: _as_values(bound.arguments[name], name) for name in inputs if name in bound.arguments}
-            bound.arguments.update(given)
             unit = _shared_unit(given, inputs, result)
-            for name, value in given.items():
-                _check_range(value, name, inputs[name])
+            given = {name: check_range(value, name, inputs[name]) for name, value in given.items()}
             check_aligned(given)
+            bound.arguments.update(given)
             output = equation(*bound.args, **bound.kwargs)
-            _warn_implausible(output, result)
+            warn_implausible(output, result)
             return cast(R, _label(output, result, unit, equation, bound.arguments, given))
 
         return checked
@@ -213,41 +214,6 @@ def _shared_unit(given: Mapping[str, Values], inputs: Mapping[str, Quantity], re
     return next(iter(found.values()), result.units[0] if len(result.units) == 1 else "")
 
 
-def _in_memory(value: Values) -> np.ndarray | None:
-    """Return the values that are present as a flat array, or None for a lazy array."""
-    if getattr(value, "chunks", None) is not None:
-        return None
-    flat = np.asarray(value, dtype=np.float64).ravel()
-    return flat[~np.isnan(flat)]
-
-
-def _check_range(value: Values, name: str, quantity: Quantity) -> None:
-    present = _in_memory(value)
-    if present is None or not present.size:
-        return
-    if np.isinf(present).any():
-        raise DataError(f"{name} holds {int(np.isinf(present).sum())} infinite values: mend them or set them to NaN")
-    low, high, mean = float(present.min()), float(present.max()), float(present.mean())
-    outside = not (quantity.low <= low and high <= quantity.high)
-    if not outside:
-        return
-    text = (
-        f"{name} runs from {low:g} to {high:g} (mean {mean:g}), plausible is {quantity.low:g} to {quantity.high:g} "
-        f"{quantity.units[0]}: {_likely_cause(quantity, low, mean)}"
-    )
-    if quantity.strict or not quantity.low <= mean <= quantity.high:
-        raise DataError(text)
-    warnings.warn(text, DataWarning, stacklevel=4)
-
-
-def _likely_cause(quantity: Quantity, low: float, mean: float) -> str:
-    if quantity.units[0] == "degC" and 150.0 < mean < 350.0:
-        return "it looks like kelvin; subtract 273.15"
-    if low in (-9999.0, -999.0, -32768.0) or low < -1e30:
-        return "a nodata value was left in; set it to NaN"
-    return "a wrong unit, a scale factor or a fill value; convert it first"
-
-
 def check_aligned(given: Mapping[str, Values]) -> None:
     """Refuse labelled arguments with different labels: arithmetic would silently drop or invent cells."""
     labelled = {name: v for name, v in given.items() if _is_labelled(v)}
@@ -263,20 +229,6 @@ def check_aligned(given: Mapping[str, Values]) -> None:
             raise DataError(f"{tables[0][0]} and {name} have different indexes: align the rows first")
 
 
-def _warn_implausible(output: Values, result: Quantity) -> None:
-    present = _in_memory(output)
-    if present is None or not present.size:
-        return
-    low, high = float(present.min()), float(present.max())
-    if low < result.low or high > result.high:
-        warnings.warn(
-            f"{result.long_name or result.name} runs from {low:g} to {high:g}, plausible is {result.low:g} to "
-            f"{result.high:g}: look at the inputs of these cells",
-            DataWarning,
-            stacklevel=4,
-        )
-
-
 def _label(
     output: Any, result: Quantity, unit: str, equation: Callable[..., Any], arguments: Mapping[str, Any],
     given: Mapping[str, Values],
@@ -288,12 +240,19 @@ def _label(
     attrs |= {"long_name": result.long_name} | ({"units": unit} if unit else {})
     flags = dict.fromkeys(note for s in [*sources, output.attrs] for note in str(s.get("nep_flags", "")).split("; ") if note)
     attrs |= {"nep_flags": "; ".join(flags)} if flags else {}
-    options = {k: v for k, v in arguments.items() if isinstance(v, int | float | str) and k not in given}
+    options = {k: _plain(v) for k, v in arguments.items() if isinstance(v, _OPTIONS) and k not in given}
     lines = dict.fromkeys(line for s in sources for line in str(s.get("history", "")).splitlines() if line)
     attrs["history"] = "\n".join([*lines, history_line(equation.__name__, **options)])
     labelled = output.rename(result.name)
     labelled.attrs = attrs
     return labelled
+
+
+def _plain(option: Any) -> Any:
+    """Return an option as Python writes it, without numpy's types."""
+    if isinstance(option, tuple):
+        return tuple(_plain(part) for part in option)
+    return option.item() if isinstance(option, np.generic) else option
 
 
 def flag(output: R, text: str) -> R:

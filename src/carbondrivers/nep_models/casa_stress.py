@@ -133,8 +133,7 @@ def zhou_zhang_eet(precipitation: Values, pet: Values) -> Values:
     Returns
     -------
     same kind as the inputs
-        mm month-1; 0 where P = 0 or Ep0 = 0; NaN where an input is NaN, or negative in a lazy array. Errors as in
-        ``casa_t1``.
+        mm month-1; 0 where P = 0 or Ep0 = 0; NaN where an input is NaN. Errors as in ``casa_t1``.
 
     Examples
     --------

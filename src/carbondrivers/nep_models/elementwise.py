@@ -45,6 +45,8 @@ def not_negative(value: Values) -> Values:
     >>> not_negative(np.array([3.0, -1.0]))
     array([ 3., nan])
     """
+    if not is_lazy(value) and not np.any(np.asarray(value < 0)):
+        return value
     return keep_where(value, value >= 0)
 
 

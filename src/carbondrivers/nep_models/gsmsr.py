@@ -59,7 +59,7 @@ def rs_gsmsr_monthly(
     Returns
     -------
     same kind as the inputs
-        g C m-2 month-1; NaN where an input is NaN, or a value of a lazy array negative.
+        g C m-2 month-1; NaN where an input is NaN.
 
     Raises
     ------
@@ -90,9 +90,10 @@ def rs_gsmsr_monthly(
     key = "value" if variant == "corrected" else "printed"
     m, beta = table["m"][key], table["beta"][key]
     r0, alpha, p0, k = (table[name]["value"] for name in ("r0", "alpha", "p0", "k"))
-    rain = not_negative(precipitation) / MM_PER_CM
-    warmth = np.exp((np.log(alpha) + beta * temperature) * temperature / 10.0)
-    rs = (r0 + m * not_negative(soil_carbon)) * warmth * ((rain + p0) / (rain + k)) * days
+    # P, P0 and K in mm: the ratio is that of centimetres.
+    wetness = (precipitation + p0 * MM_PER_CM) / (precipitation + k * MM_PER_CM)
+    warmth = np.exp((np.log(alpha) / 10.0 + beta / 10.0 * temperature) * temperature)
+    rs = warmth * wetness * ((r0 + m * soil_carbon) * days)
     return rs if variant == "corrected" else _warned(rs)
 
 
@@ -144,7 +145,7 @@ def rh_shi_monthly(rs: Values, *, cap_at_rs: bool = True) -> Values:
     a, b, c = _quadratic()
     soil = not_negative(rs)
     held = np.minimum(soil, -b / (2.0 * a))
-    return at_most_rs(a * held**2 + b * held + c, soil, cap_at_rs, "rh_shi_monthly")
+    return at_most_rs((a * held + b) * held + c, soil, cap_at_rs, "rh_shi_monthly")
 
 
 @declare(Quantity("rh_is_capped", ("1",), 0.0, 1.0, "Rh capped at Rs"), rs=RS)

@@ -91,7 +91,7 @@ def _labelled(kernel: Callable[..., Floats], timed: Sequence[Values], static: Se
     def core(*arrays: Any) -> Floats:
         moved = [np.moveaxis(np.asarray(a, dtype=np.float64), -1, 0) for a in arrays[: len(timed)]]
         still = [np.asarray(a, dtype=np.float64) for a in arrays[len(timed) :]]
-        # Values of a lazy array were not looked at: what is out of range becomes NaN or 0 without a word of numpy.
+        # What only a look at the whole can refuse (limits out of order) becomes NaN in a lazy array, without a word of numpy.
         with np.errstate(all="ignore" if lazy else "warn"):
             found = _in_blocks(kernel, moved, still, keep)
         return np.moveaxis(found, 0, -1) if keep else found

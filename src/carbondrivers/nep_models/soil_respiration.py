@@ -56,7 +56,7 @@ def rh_pei_monthly(
     Returns
     -------
     same kind as the inputs
-        g C m-2 month-1; NaN where an input is NaN, or the precipitation of a lazy array negative.
+        g C m-2 month-1; NaN where an input is NaN.
 
     Raises
     ------

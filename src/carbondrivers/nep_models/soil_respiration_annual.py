@@ -141,6 +141,8 @@ def at_most_rs(relation: Values, rs: Values, cap_at_rs: bool, name: str) -> Valu
     >>> at_most_rs(np.array([5.0, 8.0]), np.array([4.0, 9.0]), True, "rh")
     array([4., 8.])
     """
+    if cap_at_rs and not hasattr(relation, "attrs"):
+        return np.minimum(relation, rs)
     count = count_true(relation > rs)
     where = "where the relation exceeds Rs" if is_lazy(relation) else f"in {count} cells"
     if cap_at_rs:

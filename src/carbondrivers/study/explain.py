@@ -1,4 +1,7 @@
-"""What a key of the study file, a step, a method or a variable means: the text of ``carbondrivers explain KEY``."""
+"""What a key of the study file, a step, a method or a variable means: the text of ``carbondrivers explain KEY``.
+
+The published parameters of the models are printed by ``explain_parameters``.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from carbondrivers.attribution.registry import methods
 from carbondrivers.catalogue import Variable, variables
 from carbondrivers.errors import OptionError, did_you_mean
 from carbondrivers.study import registry
+from carbondrivers.study.explain_parameters import explain_parameters, parameter_names
 from carbondrivers.study.registry import Step
 from carbondrivers.study.schema import StudySpec, inner_model, keys_of
 
@@ -39,7 +43,8 @@ def explain(key: str) -> str:
     ----------
     key
         A key of the study file (``"analyses.geodetector.classes"``, ``"drivers.*.category"``, or its last word alone),
-        a step, a method or a variable of the catalogue.
+        a step, a method, a variable of the catalogue, or parameters of the models (``"nep_models"``, ``"nep_models.casa"``,
+        ``"nep_models.casa.eps_max_zhu"``).
 
     Raises
     ------
@@ -69,6 +74,7 @@ def explain(key: str) -> str:
         )
     if word in variables():
         found.append(_variable_text(variables()[word]))
+    found += [text for text in [explain_parameters(word)] if text]
     if found:
         return "\n\n".join(found)
     known = [
@@ -77,10 +83,12 @@ def explain(key: str) -> str:
         *known_methods,
         *variables(),
         *(k.rsplit(".", 1)[-1] for k in list_keys()),
+        *parameter_names(),
     ]
     raise OptionError(
         f"there is nothing called {key!r} to explain.{did_you_mean(word, known)} "
-        "Give a key of the study file such as 'response.name', a step, a method or a variable"
+        "Give a key of the study file such as 'response.name', a step, a method, a variable or parameters such as "
+        "'nep_models.casa'"
     )
 
 
@@ -137,6 +145,7 @@ def _step_text(step: Step) -> str:
         "sample": "a sample: a response and drivers",
         "stack": "a stack of grids of the response over the years",
         "truth": "the planted truth of a virtual region",
+        "components": "the monthly parts of an NEP model (nep.model other than 'given')",
     }
     facts = {
         "keys": ", ".join(keys_of(step.options)) or "none",
