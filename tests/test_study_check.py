@@ -190,7 +190,7 @@ def test_sections_that_are_no_tables_are_named_and_the_rest_still_checked(tmp_pa
         (
             "[analyses.trend]\nmin_valid = 3",
             '[nep]\nmodel = "npp_minus_rh"\n[layers.x]\nsource = "a"',
-            "needs layer 'npp': add it under [layers]",
+            "needs layers 'npp', 'temperature_monthly', 'precipitation_monthly': add under [layers]",
         ),
     ],
 )

@@ -118,6 +118,19 @@ def test_annual_layers_are_made_of_the_monthly_ones(region: VirtualRegion) -> No
         np.testing.assert_allclose(getattr(monthly, how)(axis=1), region.annual[name], rtol=1e-12, atol=1e-12)
 
 
+def test_layers_of_the_nep_chains_hang_together(region: VirtualRegion) -> None:
+    static, monthly = region.static, region.monthly
+    density = static["soil_organic_carbon"] * static["bulk_density"] * 0.2
+    np.testing.assert_allclose(static["soil_carbon"], density, rtol=1e-12)
+    leaves, green, clumped = (monthly[f"{name}_monthly"].to_numpy() for name in ("lai", "ndvi", "clumping"))
+    inside = np.isfinite(leaves)
+    assert np.all((leaves[inside] > 0) == (green[inside] > 0.08)) and np.all(clumped[inside] <= 1.0)
+    # Light that a full canopy lets through falls with its leaf area.
+    covered = np.clip((green[inside] - 0.08) / 0.89, 0.0, 0.97)
+    np.testing.assert_allclose(np.exp(-0.5 * leaves[inside]), 1.0 - covered, atol=1e-5)
+    assert set(region.gpp_slope) == set(region.legend.values()) - {"water"}
+
+
 def test_npp_less_respiration_is_nep(region: VirtualRegion) -> None:
     t = region.monthly["temperature_monthly"].to_numpy().astype(np.float64)
     p = region.monthly["precipitation_monthly"].to_numpy().astype(np.float64)

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from carbondrivers.errors import CarbonDriversError, StudyError
 from carbondrivers.study import registry
+from carbondrivers.study.nep_layers import AXES, GIVEN, LAYERS, used_layers
 from carbondrivers.study.paths import Instance, expand, resolve
 from carbondrivers.study.problems import Found, KeyPath, hint, listed
-from carbondrivers.study.rules import few_years, nep_units
-from carbondrivers.study.schema import NEP_LAYERS, Layer, StudySpec
+from carbondrivers.study.rules import few_years
+from carbondrivers.study.schema import Layer, StudySpec
 
 if TYPE_CHECKING:
     import xarray as xr
 
-STEPS = {"year": "one grid a year", "time": "one grid a month"}
+STEPS = {"year": "one grid a year", "time": "one grid a month", "": "a single grid"}
 HAS = {"year": "holds years", "time": "holds months", "": "is a single grid"}
 
 
@@ -58,7 +59,7 @@ def raster_problems(root: Path, spec: StudySpec) -> Found:
             yield path, message
     response, drivers = _used(spec, headers)
     yield from _alignment_problems([*response, *drivers.values()])
-    if spec.nep.model == "npp_minus_rh":
+    if spec.nep.model != GIVEN:
         yield from _nep_problems(spec, response)
     yield from _stack_problems(spec, response)
     for name, header in drivers.items():
@@ -69,12 +70,14 @@ def raster_problems(root: Path, spec: StudySpec) -> Found:
 
 def stack_years(root: Path, spec: StudySpec) -> tuple[int, ...] | None:
     """Return the years of a raster study's response; None for a single grid or months."""
-    layer = spec.layer("npp" if spec.nep.model == "npp_minus_rh" else spec.response.name)
+    names = [name for name in _nep_layers(spec) if LAYERS[name].period in ("year", "month")] or [spec.response.name]
+    layer = spec.layer(names[0])
     if layer is None:
         return None
     instance = next(expand(layer.source, spec.study.years))
     header = _header(("response",), layer.source, instance, _open(root, spec, layer, instance), spec.study.years)
-    return header.years if header.axis == "year" else None
+    # A model makes years of months; a response that is read as it stands has to have them.
+    return header.years if header.axis == "year" or (header.axis and spec.nep.model != GIVEN) else None
 
 
 def region_years(spec: StudySpec) -> tuple[int, ...]:
@@ -184,12 +187,17 @@ def _used(spec: StudySpec, headers: Mapping[KeyPath, Header]) -> tuple[list[Head
     def found(own: KeyPath, name: str) -> Header | None:
         return headers.get(own) or headers.get(("layers", name))
 
-    if spec.nep.model == "npp_minus_rh":
-        response = [headers.get(("layers", name)) for name in NEP_LAYERS]
+    if spec.nep.model != GIVEN:
+        response = [headers.get(("layers", name)) for name in _nep_layers(spec)]
     else:
         response = [found(("response", "source"), spec.response.name)]
     drivers = {name: found(("drivers", name), name) for name in spec.drivers}
     return [one for one in response if one], {name: one for name, one in drivers.items() if one}
+
+
+def _nep_layers(spec: StudySpec) -> tuple[str, ...]:
+    """Return the layers that the NEP model reads; none where the response is given."""
+    return used_layers(spec.nep.model, spec.nep.model_dump(), spec.layers) if spec.nep.model != GIVEN else ()
 
 
 def _alignment_problems(used: list[Header]) -> Found:
@@ -203,32 +211,45 @@ def _alignment_problems(used: list[Header]) -> Found:
 
 
 def _nep_problems(spec: StudySpec, layers: list[Header]) -> Found:
-    """Find layers of the NEP model of another period or unit: NPP is yearly, the climate of its respiration monthly."""
+    """Find layers of the NEP model of another period, unit or years, and months that make no whole years."""
     from carbondrivers.nep_models.apply import unit_problem
 
-    units = nep_units()
+    timed = [header for header in layers if header.axis]
     for header in layers:
-        name = str(header.path[1])
-        wanted = "year" if name == "npp" else "time"
-        if header.axis != wanted:
-            yield header.path, f"the NEP model takes {STEPS[wanted]} of {name}, and {header.source!r} {HAS[header.axis]}"
-        problem = "" if spec.layers[name].unit else unit_problem(str(header.grid.attrs.get("units", "")), units[name])
+        name, wanted = str(header.path[1]), AXES[LAYERS[str(header.path[1])].period]
+        if header.axis not in wanted:
+            takes = " or ".join(STEPS[axis] for axis in wanted)
+            yield header.path, f"the NEP model takes {takes} of {name}, and {header.source!r} {HAS[header.axis]}"
+            continue
+        known = LAYERS[name].units
+        given = "" if spec.layers[name].unit or not known else str(header.grid.attrs.get("units", ""))
+        problem = unit_problem(given, known) if given else ""
         if problem:
             yield header.path, f"the unit in {header.source!r} {problem}, or declare the unit if that of the file is wrong"
-        if header.years != layers[0].years and header.axis == wanted:
+        if header.axis and header.years != timed[0].years:
             years = f"({min(header.years)}-{max(header.years)})"
-            yield header.path, f"the years of {header.source!r} {years} are not those of {layers[0].source!r}: give study.years"
+            yield header.path, f"the years of {header.source!r} {years} are not those of {timed[0].source!r}: give study.years"
+        broken = _broken_years(header)
+        if broken:
+            yield header.path, f"the months of {header.source!r} make no whole year in {listed(broken, 6)}: add or drop months"
+
+
+def _broken_years(header: Header) -> list[str]:
+    """Return the years of a file of months that have not twelve."""
+    held = _held(header.grid) if header.axis == "time" and header.grid.sizes.get("time", 1) > 1 else []
+    return [str(year) for year in sorted(set(held) & set(header.years)) if held.count(year) != 12]
 
 
 def _stack_problems(spec: StudySpec, response: list[Header]) -> Found:
     """Find steps that need a stack of years where the response is none, or a short one."""
     if not response:
         return
-    first, computed = response[0], spec.nep.model == "npp_minus_rh"
+    first, computed = next((h for h in response if h.axis), response[0]), spec.nep.model != GIVEN
     asked = [name for name, step in registry.steps().items() if step.needs == "stack" and name in spec.analyses]
     for name in asked if first.axis != "year" and not computed else ():
         remedy = "sum or average them to years" if first.axis else "name a series with {year}, or a NetCDF file with years"
         needs = f"{name} needs {STEPS['year']} of the response"
         yield ("analyses", name), f"{needs}, and {first.source!r} {HAS[first.axis]}: {remedy}, or take {name} out"
-    if first.axis == "year" and spec.study.years is None and "trend" in spec.analyses:
+    yearly = first.axis == "year" or (computed and first.axis)
+    if yearly and spec.study.years is None and "trend" in spec.analyses:
         yield from few_years(len(first.years), spec.analyses["trend"].model_dump())

@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carbondrivers.errors import DataError, DataWarning
+from carbondrivers.nep_models.apply import YEARLY
 from carbondrivers.provenance import code_hash, content_key, hash_file
 from carbondrivers.study.check import LoadedStudy, response_years
+from carbondrivers.study.nep_layers import GIVEN, component_of, used_layers
+from carbondrivers.study.nep_rules import planted
 from carbondrivers.study.paths import expand, resolve
 from carbondrivers.study.schema import Group, Layer, StudySpec
 
@@ -54,13 +57,15 @@ class Inputs:
         self.seed = seed
 
     def has(self, need: str) -> bool:
-        """Return whether the study can provide ``"sample"``, ``"stack"`` or ``"truth"`` (headers are read at most)."""
+        """Return whether the study can provide what a step may need (headers are read at most)."""
         kind = self.spec.kind
+        if need == "components":
+            return self.spec.nep.model != GIVEN
+        if need == "truth":
+            return kind == "region" and planted(self.spec.response.name, self.spec.nep.model_dump())
         if need == "sample":
             return kind != "rasters" or bool(self.spec.drivers)
-        if need == "stack":
-            return self.years is not None
-        return kind == "region"
+        return self.years is not None
 
     @cached_property
     def years(self) -> tuple[int, ...] | None:
@@ -87,7 +92,7 @@ class Inputs:
                 "declared": declared,
                 "seed": self.seed if self.spec.kind == "region" else None,
                 "files": {s.file: s.sha256 for s in self.sources},
-                "code": code_hash("datasets", "nep_models", "study/inputs.py"),
+                "code": code_hash("datasets", "nep_models", *(f"study/{name}.py" for name in ("inputs", "nep", "nep_layers"))),
             }
         )
 
@@ -130,7 +135,7 @@ class Inputs:
         """The response by year, dims (year, y, x); None where the response is a single grid or a table."""
         if self.spec.kind == "table":
             return None
-        response = self._computed_nep() if self.spec.nep.model == "npp_minus_rh" else self._given_response()
+        response = self._response()
         label = self.spec.response.label
         response = response.rename(self.spec.response.name)
         if label:
@@ -150,6 +155,12 @@ class Inputs:
             raise DataError(f"the response {self.spec.response.name!r} has no years: give a stack, one grid a year")
         return self.stack
 
+    def _response(self) -> xr.DataArray:
+        """The response, computed or read."""
+        if not self.has("components"):
+            return self._given_response()
+        return self.nep_components[component_of(self.spec.nep.model, self.spec.response.name)].copy(deep=False)
+
     def _given_response(self) -> xr.DataArray:
         if self.spec.kind == "region":
             name = self.spec.response.name
@@ -160,26 +171,64 @@ class Inputs:
             return layer
         return self._read(self.spec.response.name, self._layers()[self.spec.response.name])
 
-    def _computed_nep(self) -> xr.DataArray:
-        """NEP = NPP - Rh, Rh from monthly temperature and precipitation."""
-        from carbondrivers.datasets.rasters import require_aligned
-        from carbondrivers.nep_models.balance import annual_sum, nep_from_npp
-        from carbondrivers.nep_models.soil_respiration import rh_pei_monthly
+    @cached_property
+    def nep_components(self) -> dict[str, xr.DataArray]:
+        """NEP and its parts as the model gives them, by name.
 
-        layers = {name: self._nep_layer(name) for name in ("npp", "temperature_monthly", "precipitation_monthly")}
-        require_aligned(layers)
-        options = self.spec.nep.rh
-        warm, wet = (layers[f"{name}_monthly"].astype("float64") for name in ("temperature", "precipitation"))
-        days = warm["time"].dt.days_in_month if options.days == "actual" else 30
-        rh = rh_pei_monthly(warm, wet, form=options.form, days=days, rh_fraction=options.rh_fraction, b=options.b)
-        nep: xr.DataArray = nep_from_npp(layers["npp"].astype("float64"), annual_sum(rh))
-        nep.attrs |= {"crs": layers["npp"].attrs["crs"], "long_name": "NEP"}
-        return nep
+        Annual ones have dims (year, y, x) and g C m-2 a-1; those whose name ends in ``_monthly`` (time, y, x) and
+        g C m-2 month-1.
+
+        Raises
+        ------
+        DataError
+            If the study has no NEP model, or its layers do not fit together.
+        """
+        from carbondrivers.study.nep import estimate
+
+        if not self.has("components"):
+            raise DataError("the response is given, so there are no parts of NEP: set nep.model and give its layers")
+        names = used_layers(self.spec.nep.model, self.spec.nep.model_dump(), self._given_layers())
+        layers = {name: self._nep_layer(name) for name in names if name != "land_cover"}
+        own = self.region.gpp_slope if self.spec.kind == "region" else {}
+        return estimate(self.spec.nep, layers, self.land_cover if "land_cover" in names else None, own)
+
+    @cached_property
+    def land_cover(self) -> tuple[xr.DataArray, dict[int, str]] | None:
+        """Land-cover codes, dims (year, y, x) or (y, x), NaN where there is none, and their names; None without such a grid."""
+        if self.spec.kind == "region":
+            codes = self.region.annual["land_cover"]
+            kept = codes.where(codes >= 0).astype("float32")
+            kept.attrs = {"units": "", "long_name": "Land cover", "crs": self.region.crs, "kind": "categorical"}
+            return kept, dict(self.region.legend)
+        layer = self._layers().get("land_cover")
+        if layer is None:
+            return None
+        grid = self._read("land_cover", layer, kind="categorical")
+        names = self.spec.nep.names_of_codes()
+        if not names:
+            from carbondrivers.nep_models.chains_classes import distinct_codes
+
+            names = {int(code): str(int(code)) for code in distinct_codes(grid)}
+        return grid, names
+
+    @cached_property
+    def regions(self) -> tuple[xr.DataArray, dict[int, str]] | None:
+        """Numbers of the study's regions, dims (y, x), NaN outside, and their names; None where it has no regions."""
+        if self.spec.kind != "region":
+            return None
+        from carbondrivers.study.nep import region_grid
+
+        return region_grid(self.region)
+
+    def _given_layers(self) -> list[str]:
+        if self.spec.kind != "region":
+            return list(self.spec.layers)
+        return [str(name) for part in (self.region.annual, self.region.monthly, self.region.static) for name in part.data_vars]
 
     def _nep_layer(self, name: str) -> xr.DataArray:
         if self.spec.kind == "region":
-            data = self.region.annual if name == "npp" else self.region.monthly
-            layer: xr.DataArray = data[name]
+            parts = (self.region.annual, self.region.monthly, self.region.static)
+            layer: xr.DataArray = next(part[name] for part in parts if name in part)
             return layer
         return self._read(name, self.spec.layers[name])
 
@@ -228,7 +277,7 @@ class Inputs:
 
         given = self.spec.response
         known = guess(given.name)
-        unit = given.unit or (known.unit if known else "")
+        unit = given.unit or (known.unit if known else YEARLY if self.has("components") else "")
         label = given.label.text() if given.label else known.label if known else ""
         return Driver(given.name, "vegetation", unit, label)
 

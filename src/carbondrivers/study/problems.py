@@ -46,6 +46,12 @@ TRADE_WORDS: dict[str, tuple[str, ...]] = {
     "analysis": ("analyses",), "methods": ("method", "analyses"), "gt": ("above",), "ge": ("at_least",),
     "lt": ("below",), "le": ("at_most",), "min": ("at_least",), "max": ("at_most",),
     "equals": ("is",), "values": ("is",),
+    "casa": ("casa_gsmsr",), "gsmsr": ("casa_gsmsr",), "sanirv": ("nirv_tec",), "tec": ("nirv_tec",), "pei": ("npp_minus_rh",),
+    "farmland": ("cropland",), "cultivated": ("cropland",), "crop": ("cropland",), "crops": ("cropland",),
+    "meadow": ("grassland",), "steppe": ("grassland",), "pasture": ("grassland",), "grass": ("grassland",),
+    "woodland": ("forest",), "shrub": ("shrubland",), "shrubs": ("shrubland",), "desert": ("barren",), "bare": ("barren",),
+    "unused": ("barren",), "unused_land": ("barren",), "urban": ("impervious",), "built_up": ("impervious",),
+    "construction": ("impervious",), "snow": ("ice",), "glacier": ("ice",), "snow_ice": ("ice",), "lake": ("water",),
 }  # fmt: skip
 
 

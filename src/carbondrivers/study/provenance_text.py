@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from carbondrivers.study.nep_text import nep_paragraphs
 from carbondrivers.study.schema import StudySpec
 
 
@@ -15,8 +16,7 @@ def data_paragraphs(spec: StudySpec, seed: int) -> tuple[str, ...]:
     "The data are the virtual region 'demo'"
     """
     found = [_origin(spec, seed)]
-    if spec.nep.model == "npp_minus_rh":
-        found.append(_respiration(spec))
+    found += nep_paragraphs(spec)
     if spec.kind != "table":
         span = f" over {spec.study.years[0]} to {spec.study.years[1]}" if spec.study.years else " over all years"
         found.append(f"The sample explains the mean of each cell{span}; drivers with several years enter as their mean.")
@@ -41,21 +41,3 @@ def _origin(spec: StudySpec, seed: int) -> str:
     ]
     source = spec.response.source or ", ".join(layer.source for layer in spec.layers.values())
     return f"The response {spec.response.name!r} was read from {source}" + "".join(f"; {words}" for words in masked) + "."
-
-
-def _respiration(spec: StudySpec) -> str:
-    from carbondrivers.nep_models.apply import parameters
-
-    table, given = parameters("soil_respiration.pei"), spec.nep.rh
-    rate, wet = table["rate"]["value"], table["c"]["value"]
-    days = "30 days" if given.days == "30" else "the true days of the month"
-    if given.form == "as_printed":
-        model = f"Rh = {rate:g} exp({given.b:g} T) ln({wet:g} P + 1), the printed product, whose annual values are impossible"
-    else:
-        model = f"Rh = {rate:g} (exp({given.b:g} T) + ln({wet:g} P + 1)) x {days} x {given.rh_fraction:g}"
-    return (
-        "NEP was estimated as NPP - Rh. Heterotrophic respiration of a month was "
-        f"{model} (g C m-2 month-1; T monthly mean temperature in degC, P monthly precipitation in mm; after Pei et al. 2009, "
-        f"constants as in later studies and public code, the original not seen: {table['form']['source']}), summed over the "
-        "twelve months."
-    )

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from carbondrivers.attribution.result import Result
 
-Need = Literal["sample", "stack", "truth"]
+Need = Literal["sample", "stack", "truth", "components"]
 
 
 class StepOptions(BaseModel):
@@ -51,6 +51,8 @@ class Step:
         Raised when the step itself, not a method behind it, gives other numbers.
     order : int
         Place in the report; a step always stands after those whose results it takes.
+    random : bool
+        Whether it draws random numbers: the seed is then part of its content key.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Step:
     automatic: bool = False
     version: str = "1"
     order: int = 100
+    random: bool = False
 
 
 _STEPS: dict[str, Step] = {}

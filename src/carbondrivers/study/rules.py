@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from carbondrivers.errors import StudyError
+from carbondrivers.study.nep_layers import MODELS
+from carbondrivers.study.nep_rules import nep_problems, planted
 from carbondrivers.study.paths import present_years, resolve
 from carbondrivers.study.problems import Found, KeyPath, hint, listed
+from carbondrivers.study.raw import Raw
 from carbondrivers.study.registry import Step
-from carbondrivers.study.schema import NEP_LAYERS, with_catalogue
+from carbondrivers.study.schema import with_catalogue
 
 LOWER, UPPER = ("above", "at_least"), ("below", "at_most")
 TREND_YEARS, REGION_YEARS = 10, 5
@@ -32,64 +35,17 @@ def cross_problems(raw: Mapping[str, Any], known: Mapping[str, Step], root: Path
     root
         Folder that data paths are relative to.
     """
-    view = _Raw(raw)
+    view = Raw(raw)
     yield from _kind_problems(view)
     yield from _driver_problems(view)
     yield from _double_problems(view)
-    yield from _nep_problems(view)
+    yield from nep_problems(view)
     yield from _group_problems(view)
     yield from _analysis_problems(view, known)
     yield from _source_problems(view, root)
 
 
-class _Raw:
-    """What can be read of a study file that may be wrong anywhere."""
-
-    def __init__(self, raw: Mapping[str, Any]) -> None:
-        self.raw = raw
-        self.study, self.response, self.nep = self.table("study"), self.table("response"), self.table("nep")
-        self.drivers, self.groups, self.layers = self.tables("drivers"), self.tables("groups"), self.tables("layers")
-        self.computed = self.nep.get("model") == "npp_minus_rh"
-        self.is_region, self.is_table = "region" in self.study, "table" in raw
-        name = self.response.get("name")
-        self.name = name if isinstance(name, str) else ""
-        self.has_rasters = "source" in self.response or self.computed or self.name in self.layers
-        self.has_data = self.is_region or self.is_table or self.has_rasters
-
-    def table(self, name: str) -> Mapping[str, Any]:
-        found = self.raw.get(name)
-        return found if isinstance(found, Mapping) else {}
-
-    def tables(self, name: str) -> dict[str, Mapping[str, Any]]:
-        return {key: value for key, value in self.table(name).items() if isinstance(value, Mapping)}
-
-    @property
-    def kind(self) -> str:
-        return "region" if self.is_region else "table" if self.is_table else "rasters"
-
-    @property
-    def years(self) -> int | None:
-        """How many years are declared; None where they are not, or wrongly."""
-        given = self.study.get("years")
-        right = isinstance(given, list) and len(given) == 2 and all(isinstance(year, int) for year in given)
-        return given[1] - given[0] + 1 if right and given[0] <= given[1] else None  # type: ignore[index]
-
-    def origin(self, name: str, given: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return what a driver reads: its column, or its file and variable; empty where that is not clear."""
-        if self.is_table:
-            return (str(given.get("column", name)),)
-        grid = given if "source" in given else self.layers.get(name, {})
-        words = [grid.get(key, "") for key in ("source", "variable")]
-        return tuple(words) if words[0] and all(isinstance(word, str) for word in words) else ()
-
-    def region_columns(self) -> tuple[str, ...]:
-        """Return the names of a virtual region's layers that a sample has."""
-        from carbondrivers.datasets.virtual.planted import DRIVERS
-
-        return tuple(DRIVERS)
-
-
-def _kind_problems(view: _Raw) -> Found:
+def _kind_problems(view: Raw) -> Found:
     if view.is_region and view.years and view.years < REGION_YEARS:
         yield ("study", "years"), f"the virtual region needs {REGION_YEARS} years or more, got {view.years}"
     source: KeyPath = ("response", "source")
@@ -107,12 +63,12 @@ def _kind_problems(view: _Raw) -> Found:
             ("the study names no data: give [table] file, response.source (rasters) or study.region (virtual)"),
         )
     if view.is_table and view.computed:
-        yield ("nep", "model"), "'npp_minus_rh' needs rasters or a region; in a table study NEP is 'given'"
+        yield ("nep", "model"), f"{view.model!r} needs rasters or a region; in a table study NEP is 'given'"
     if view.kind != "table" and "column" in view.response:
         yield ("response", "column"), "only a table study has columns: take it out, or give [table] file"
 
 
-def _driver_problems(view: _Raw) -> Found:
+def _driver_problems(view: Raw) -> Found:
     if view.is_table and not view.table("drivers"):
         yield ("drivers",), "missing: a table study needs at least one driver, such as [drivers.precipitation]"
     answer = view.response.get("column", view.name)
@@ -135,7 +91,7 @@ def _driver_problems(view: _Raw) -> Found:
             yield path, "source is missing: give the driver's file or pattern"
 
 
-def _double_problems(view: _Raw) -> Found:
+def _double_problems(view: Raw) -> Found:
     """Find drivers that read the same data: each would be given half of the other's share."""
     seen: dict[tuple[str, ...], str] = {}
     for name, driver in view.drivers.items():
@@ -146,32 +102,7 @@ def _double_problems(view: _Raw) -> Found:
             yield ("drivers", name), f"reads the same {what} {shown} as driver {seen[origin]!r}: take one of them out"
 
 
-def nep_units() -> dict[str, tuple[str, ...]]:
-    """Return the units that the layers of the NEP model may have, by layer."""
-    from carbondrivers.nep_models.apply import YEARLY
-    from carbondrivers.nep_models.soil_respiration import PRECIPITATION, TEMPERATURE
-
-    return dict(zip(NEP_LAYERS, ((YEARLY,), TEMPERATURE.units, PRECIPITATION.units), strict=True))
-
-
-def _nep_problems(view: _Raw) -> Found:
-    from carbondrivers.nep_models.apply import unit_problem
-
-    if not view.computed or view.is_region or view.is_table:
-        return
-    for name, units in nep_units().items():
-        unit = view.layers.get(name, {}).get("unit")
-        problem = unit_problem(unit, units) if isinstance(unit, str) else ""
-        if problem:
-            yield ("layers", name, "unit"), problem
-        if name not in view.table("layers"):
-            yield (
-                ("nep", "model"),
-                f"'npp_minus_rh' needs layer {name!r}: add it under [layers]{hint(name, view.layers)}",
-            )
-
-
-def _group_problems(view: _Raw) -> Found:
+def _group_problems(view: Raw) -> Found:
     declared = [view.name, *(("x", "y", *view.region_columns()) if view.is_region else view.table("drivers"))]
     for name, group in view.groups.items():
         path: KeyPath = ("groups", name)
@@ -203,7 +134,7 @@ def _is_empty(low: object, high: object) -> bool:
     return isinstance(low, int | float) and isinstance(high, int | float) and low >= high
 
 
-def _analysis_problems(view: _Raw, known: Mapping[str, Step]) -> Found:
+def _analysis_problems(view: Raw, known: Mapping[str, Step]) -> Found:
     for name in view.table("analyses"):
         step, path = known.get(name), ("analyses", name)
         if step is None:
@@ -214,13 +145,20 @@ def _analysis_problems(view: _Raw, known: Mapping[str, Step]) -> Found:
             yield path, f"{name} needs a stack of grids over the years: a table study has none; take it out"
         if step.needs == "truth" and not view.is_region:
             yield path, f"{name} needs a planted truth, which only a virtual region has: take it out"
+        elif step.needs == "truth" and not planted(view.name, view.nep):
+            yield (
+                path,
+                f"{name} needs the planted truth, which is that of the region's own nep, not of this response: take it out",
+            )
+        if step.needs == "components" and not view.computed:
+            yield path, f"{name} needs the months of an NEP model: set nep.model ({', '.join(MODELS)}), or take it out"
         if name == "correlation" and view.drivers and _all_classes(view):
             yield path, "correlation needs a measured driver, and all are categorical: take it out, or add a continuous driver"
         if name == "trend" and view.years and view.kind != "table":
             yield from few_years(view.years, view.table("analyses")[name])
 
 
-def _all_classes(view: _Raw) -> bool:
+def _all_classes(view: Raw) -> bool:
     drivers = with_catalogue(view.raw)["drivers"]
     return all(drivers[name].get("kind") == "categorical" for name in view.drivers)
 
@@ -236,7 +174,7 @@ def few_years(count: int, options: object) -> Found:
         yield (*path, "min_valid"), f"must be at most the number of years, {count}, got {fewest}"
 
 
-def _source_problems(view: _Raw, root: Path) -> Found:
+def _source_problems(view: Raw, root: Path) -> Found:
     for path, source in _sources(view):
         try:
             resolve(root, source)
@@ -249,7 +187,7 @@ def _source_problems(view: _Raw, root: Path) -> Found:
             yield path, f"{source!r} runs over the years: give study.years = {shown}"
 
 
-def _sources(view: _Raw) -> Iterator[tuple[KeyPath, str]]:
+def _sources(view: Raw) -> Iterator[tuple[KeyPath, str]]:
     places: list[tuple[KeyPath, object]] = [(("response", "source"), view.response.get("source"))]
     places.append((("table", "file"), view.table("table").get("file")))
     for section, tables in (("layers", view.layers), ("drivers", view.drivers)):

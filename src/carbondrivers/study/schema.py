@@ -10,20 +10,18 @@ from collections.abc import Mapping
 from inspect import get_annotations
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, Strict, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, SerializeAsAny, model_validator
 from pydantic.functional_validators import AfterValidator
 
 from carbondrivers.catalogue import Category, Kind, guess
+from carbondrivers.study.nep_layers import LAYERS, used_layers
+from carbondrivers.study.nep_options import Nep
 from carbondrivers.study.paths import placeholders
 from carbondrivers.study.registry import StepOptions
+from carbondrivers.study.sections import Finite, Int, Number, Scalar, Section, Text
 
-Int: TypeAlias = Annotated[int, Strict()]
-Number: TypeAlias = Annotated[float, Strict()]
-Finite: TypeAlias = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Scalar: TypeAlias = Annotated[str, Strict()] | Annotated[bool, Strict()] | Int | Finite
 StudyKind: TypeAlias = Literal["region", "table", "rasters"]
-RESPIRATION_B = (0.0913, 0.0912)
-NEP_LAYERS = ("npp", "temperature_monthly", "precipitation_monthly")
+NEP_LAYERS = used_layers("npp_minus_rh", {}, LAYERS)
 
 
 def _pattern(source: str) -> str:
@@ -39,16 +37,6 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def _as_text(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _known_b(value: float) -> float:
-    if value not in RESPIRATION_B:
-        raise ValueError(f"must be one of {', '.join(map(str, RESPIRATION_B))}, got {value}")
-    return value
-
-
 def _in_order(years: tuple[int, int]) -> tuple[int, int]:
     if years[0] > years[1]:
         raise ValueError(f"the first year must not be after the last, got {list(years)}")
@@ -61,16 +49,9 @@ def _two_names(names: tuple[str, str]) -> tuple[str, str]:
     return names
 
 
-Text: TypeAlias = Annotated[str, Field(min_length=1)]
 Source: TypeAlias = Annotated[Text, AfterValidator(_pattern)]
 Year: TypeAlias = Annotated[Int, Field(ge=1000, le=2999)]
 Years: TypeAlias = Annotated[tuple[Year, Year], AfterValidator(_in_order)]
-
-
-class Section(BaseModel):
-    """Base of all tables of the study file: unknown keys are refused, nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=True, populate_by_name=True)
 
 
 class Label(Section):
@@ -129,33 +110,13 @@ class Layer(Grid):
     product: str | None = Field(None, description="name of the data product, for the methods text")
 
 
-class Respiration(Section):
-    """Heterotrophic respiration from monthly temperature and precipitation (Pei et al.)."""
-
-    form: Literal["sum", "as_printed"] = Field(
-        "sum",
-        description="sum of the two terms; as_printed multiplies them, which gives impossible values, with a warning",
-    )
-    days: Annotated[Literal["30", "actual"], BeforeValidator(_as_text)] = Field("30", description="days of a month")
-    rh_fraction: Number = Field(0.465, gt=0, le=1, description="heterotrophic share of soil respiration")
-    b: Annotated[Number, AfterValidator(_known_b)] = Field(
-        0.0913, description="temperature coefficient, per degC", json_schema_extra={"allowed": list(RESPIRATION_B)}
-    )
-
-
-class Nep(Section):
-    """Where NEP comes from."""
-
-    model: Literal["npp_minus_rh", "given"] = Field(
-        "given", description="given: the response is in the data; npp_minus_rh: NEP = NPP - Rh from [layers]"
-    )
-    rh: Respiration = Field(default_factory=Respiration, description="the respiration model")
-
-
 class Response(Grid):
     """What is to be explained."""
 
-    name: Text = Field(description="name of the response, as tables and figures show it")
+    name: Text = Field(
+        description="name of the response, as tables and figures show it; with an NEP model nep, or a part of it that the "
+        "model gives (npp, gpp, ra, rs, rh)"
+    )
     column: Text | None = Field(None, description="column of the table; the one called like the response by default")
     source: Source | None = Field(None, description="file, or pattern with {year} and {month:02d}; makes it a raster study")
     statistic: Literal["mean"] = Field(
@@ -207,7 +168,9 @@ class StudySpec(Section):
     study: Study = Field(description="title, seed, years, place")
     table: Table | None = Field(None, description="the table of a table study")
     layers: dict[str, Layer] = Field(
-        default_factory=dict, description="inputs of the NEP model; drivers may be named after them"
+        default_factory=dict,
+        description="inputs of the NEP model, by its names (explain nep.rh, nep.nirv_tec, nep.casa_gsmsr lists them); drivers "
+        "may be named after them",
     )
     nep: Nep = Field(default_factory=Nep, description="where NEP comes from")
     response: Response = Field(description="what is to be explained")

@@ -13,26 +13,15 @@ from carbondrivers.catalogue import variable
 from carbondrivers.datasets.virtual.cover import LEGEND, OUTSIDE
 from carbondrivers.datasets.virtual.landscape import CRS, Landscape
 
-UNITS = {"precipitation_monthly": "mm month-1"}
-MONTHLY_NAMES = {
-    "pet_monthly": ("mm month-1", "Monthly potential evapotranspiration"),
-    "radiation_monthly": ("MJ m-2 d-1", "Monthly solar radiation"),
-    "ndvi_monthly": ("1", "Monthly NDVI"),
-    "nir_monthly": ("1", "Monthly near-infrared reflectance"),
-}
-"""Monthly layers that the catalogue does not list: unit and label."""
-
 
 def describe(name: str) -> tuple[str, str]:
-    """Return unit and label of a layer, from the catalogue where it lists the layer.
+    """Return unit and label of a layer, from the catalogue.
 
     Parameters
     ----------
     name
         Name of the layer.
     """
-    if name in MONTHLY_NAMES:
-        return MONTHLY_NAMES[name]
     entry = variable(name)
     return entry.unit or "1", entry.label
 

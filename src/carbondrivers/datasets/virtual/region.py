@@ -29,6 +29,7 @@ from carbondrivers.datasets.virtual.planted import (
     plant,
 )
 from carbondrivers.datasets.virtual.truth import Truth, edge_table, effect_table, path_table
+from carbondrivers.datasets.virtual.vegetation import GPP_SLOPE
 from carbondrivers.datasets.virtual.world import driver_frame, make_world, over_years
 from carbondrivers.datasets.virtual.zones import make_zones
 from carbondrivers.errors import OptionError, choose
@@ -54,14 +55,17 @@ class VirtualRegion:
         population (person km-2), human_footprint.
     monthly : xarray.Dataset
         (time, y, x), float32: temperature_monthly (degC), precipitation_monthly, pet_monthly (mm month-1),
-        radiation_monthly (MJ m-2 d-1), ndvi_monthly, nir_monthly. Annual layers are their sums or means.
+        radiation_monthly (MJ m-2 d-1), ndvi_monthly, nir_monthly, lai_monthly (m2 m-2), clumping_monthly. Annual layers are
+        their sums or means.
     static : xarray.Dataset
         (y, x): elevation (m), slope, aspect (degree), northness, soil_organic_carbon, soil_nitrogen, soil_phosphorus,
-        soil_potassium (g kg-1), soil_ph, soil_sand (%).
+        soil_potassium (g kg-1), soil_ph, soil_sand (%), bulk_density (g cm-3), soil_carbon (0-20 cm, kg C m-2).
     regions : geopandas.GeoDataFrame
         name, geometry: polygons that tile the study area, the lake included.
     legend : dict
         Land-cover code to class name.
+    gpp_slope : dict
+        GPP per PAR and soil-adjusted NIRv of each class, g C MJ-1, which a real study has to calibrate.
     drivers : tuple of Driver
         The default drivers. NDVI and NIR are consequences of them, and are not among them.
     truth : Truth
@@ -81,6 +85,7 @@ class VirtualRegion:
     static: xr.Dataset
     regions: gpd.GeoDataFrame
     legend: dict[int, str]
+    gpp_slope: dict[str, float]
     drivers: tuple[Driver, ...]
     truth: Truth
     crs: str = CRS
@@ -154,6 +159,7 @@ def virtual_region(
         static=to_dataset(static, world.land, {}, NOTICE),
         regions=make_zones(borders, world.land),
         legend=dict(LEGEND),
+        gpp_slope=dict(GPP_SLOPE),
         drivers=tuple(_driver(driver) for driver in DRIVERS),
         truth=_truth(planted, carbon, world.land),
     )

@@ -1,4 +1,4 @@
-"""Soil of a virtual region: texture, pH, carbon and nitrogen follow climate and terrain.
+"""Soil of a virtual region: texture, pH, carbon and nitrogen follow climate and terrain; density follows carbon and sand.
 
 Phosphorus and potassium are spatially smooth and independent of everything else by construction: they stand for
 drivers that a map can show and that have no effect.
@@ -15,6 +15,8 @@ from carbondrivers.datasets.virtual.landscape import PIXEL, Landscape
 
 NULL_RANGE = 35.0 * PIXEL
 SOIL_RANGE = 22.0 * PIXEL
+TOPSOIL = 0.2
+"""Depth of the soil carbon density, m."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +31,10 @@ class Soil:
         Dimensionless.
     sand : numpy.ndarray
         %.
+    bulk_density : numpy.ndarray
+        g cm-3.
+    carbon_density : numpy.ndarray
+        Organic carbon of 0-20 cm, kg C m-2.
     """
 
     organic_carbon: FloatArray
@@ -37,6 +43,8 @@ class Soil:
     potassium: FloatArray
     ph: FloatArray
     sand: FloatArray
+    bulk_density: FloatArray
+    carbon_density: FloatArray
 
 
 def make_soil(rng: np.random.Generator, land: Landscape, temperature: FloatArray, precipitation: FloatArray) -> Soil:
@@ -60,7 +68,9 @@ def make_soil(rng: np.random.Generator, land: Landscape, temperature: FloatArray
     ph = 7.7 - 0.30 * wet + 0.10 * warm + 0.50 * own[2]
     sand = 100.0 / (1.0 + np.exp(-(0.1 - 0.30 * wet + 0.20 * steep + 0.55 * own[3])))
     phosphorus, potassium = 0.52 * np.exp(0.20 * null[0]), 19.0 + 1.9 * null[1]
-    return Soil(carbon, nitrogen, phosphorus, potassium, ph, sand)
+    # organic matter loosens a soil, sand packs it; g kg-1 x g cm-3 x m = kg m-2
+    density = 1.55 - 0.11 * np.log(carbon / 4.0) + 0.0025 * (sand - 50.0)
+    return Soil(carbon, nitrogen, phosphorus, potassium, ph, sand, density, carbon * density * TOPSOIL)
 
 
 def _field(rng: np.random.Generator, land: Landscape, correlation_range: float) -> FloatArray:

@@ -48,6 +48,8 @@ class World:
             "soil_potassium": soil.potassium,
             "soil_ph": soil.ph,
             "soil_sand": soil.sand,
+            "bulk_density": soil.bulk_density,
+            "soil_carbon": soil.carbon_density,
         }
 
     def annual(self) -> Arrays:
@@ -74,6 +76,8 @@ class World:
             "radiation_monthly": self.energy.radiation,
             "ndvi_monthly": self.vegetation.ndvi,
             "nir_monthly": self.vegetation.nir,
+            "lai_monthly": self.vegetation.lai,
+            "clumping_monthly": self.vegetation.clumping,
         }
         return {name: layer.reshape(-1, *self.land.shape) for name, layer in layers.items()}
 
