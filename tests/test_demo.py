@@ -35,7 +35,7 @@ def test_nep_is_recovered_from_npp_and_respiration(demo: RunResult) -> None:
 
 
 def test_every_step_of_the_road_is_there(demo: RunResult) -> None:
-    assert list(demo.kept) == ["describe", "account", "trend", "correlation", "geodetector", "recovery"]
+    assert list(demo.kept) == ["describe", "account", "trend", "seasonality", "correlation", "geodetector", "recovery"]
     assert not any(kept.warnings for kept in demo.kept.values())
 
 

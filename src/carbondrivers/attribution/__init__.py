@@ -7,6 +7,7 @@ from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
 from carbondrivers.attribution.registry import Method, methods
 from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.seasonality import SeasonalityResult, seasonality
 from carbondrivers.attribution.trend import TrendResult, trend
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "RecoveryResult",
     "Result",
     "SampleResult",
+    "SeasonalityResult",
     "TrendResult",
     "account",
     "describe",
@@ -24,5 +26,6 @@ __all__ = [
     "methods",
     "pearson",
     "recovery",
+    "seasonality",
     "trend",
 ]

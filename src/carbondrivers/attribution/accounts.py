@@ -82,7 +82,7 @@ def account(nep: xr.DataArray) -> AccountResult:
     1  2002     100.0  0.0002       2.0  2
     """
     stack = _check_stack(nep)
-    areas, notes = _areas(stack)
+    areas, notes = areas_or_equal(stack)
     sums = _sums(stack, areas)
     if int(sums["n_infinite"]):
         raise DataError(f"the stack holds {int(sums['n_infinite'])} infinite values: mend them or set them to NaN")
@@ -118,13 +118,13 @@ def _check_stack(nep: xr.DataArray) -> xr.DataArray:
     return nep.transpose("year", "y", "x").sortby("year")
 
 
-def _areas(stack: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
+def areas_or_equal(stack: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
     """Return cell areas in km2, or equal weights and a note where the grid does not say where and how large it is."""
     one_cell = stack.sizes["y"] == stack.sizes["x"] == 1 and "resolution" not in stack.attrs
     missing = "size of its only cell" if one_cell else "coordinates" if not {"x", "y"} <= set(stack.coords) else ""
     if not missing and stack.attrs.get("crs"):
         return cell_areas(stack), []
-    equal = xr.ones_like(stack.isel(year=0, drop=True), dtype=np.float64).compute()
+    equal = xr.DataArray(np.ones((stack.sizes["y"], stack.sizes["x"])), dims=("y", "x"))
     return equal, [f"The grid's {missing or 'CRS'} is unknown: every cell weighs the same, and there is no area or total."]
 
 

@@ -15,7 +15,7 @@ from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.errors import DataError
 
-Takes = Literal["sample", "stack"]
+Takes = Literal["sample", "stack", "monthly stack"]
 Door = TypeVar("Door", bound=Callable[..., Result])
 
 
@@ -32,7 +32,8 @@ class Method:
     door : callable
         The public function: input first, options by keyword.
     takes : str
-        ``"sample"`` (a PixelSample) or ``"stack"`` (an xarray.DataArray with a time dimension).
+        ``"sample"`` (a PixelSample), ``"stack"`` (an xarray.DataArray with a time dimension) or ``"monthly stack"`` (one
+        whose time is in months).
     result : type
         Class of the result.
     version : str
@@ -78,8 +79,9 @@ def register(
 def _require(given: object, takes: Takes, name: str) -> None:
     if takes == "sample" and not isinstance(given, PixelSample):
         raise DataError(f"{name} takes a PixelSample, got {type(given).__name__}: make one with PixelSample.from_frame")
-    if takes == "stack" and not isinstance(given, xr.DataArray):
-        raise DataError(f"{name} takes an xarray.DataArray with a year dimension, got {type(given).__name__}")
+    if takes != "sample" and not isinstance(given, xr.DataArray):
+        axis = "a year dimension" if takes == "stack" else "months on a time dimension"
+        raise DataError(f"{name} takes an xarray.DataArray with {axis}, got {type(given).__name__}")
 
 
 def methods() -> dict[str, Method]:

@@ -17,6 +17,8 @@ GRAMMAR = frozenset(
     r r_partial q q_driver q_driver_2 epsilon2 interaction interaction_classic cells p_q tau hurst moran_i gi_star
     intercept total unit rank direct indirect planted x y
     sd min q25 median q75 max classes mode
+    month month_mean resultant amplitude sink_months
+    n_units r2 r2_low r2_high r_squared rmse rmse_low rmse_high mae bias bias_low bias_high bias_relative slope
     """.split()  # noqa: SIM905 - a list of names reads best as words
 )
 

@@ -9,8 +9,14 @@ from numbers import Integral, Real
 import numpy as np
 
 P_COLUMNS = ("p", "p_adjusted", "p_q")
-SHORT = {"r", "r_partial", "q", "q_driver", "q_driver_2", "epsilon2", "direct", "indirect", "planted_total", "tau"}
+SHORT = {
+    "r", "r_partial", "q", "q_driver", "q_driver_2", "epsilon2", "direct", "indirect", "planted_total", "tau",
+    "r2", "r2_low", "r2_high", "r_squared",
+}  # fmt: skip
 METHODS = {"ols": "Least squares", "theil_sen": "Theil-Sen", "pearson": "Pearson"}
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 
 def p_text(p: float) -> str:

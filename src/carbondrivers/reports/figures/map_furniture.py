@@ -82,7 +82,9 @@ def bounds_of(x: np.ndarray, y: np.ndarray, valid: np.ndarray) -> tuple[float, f
     )  # fmt: skip
 
 
-def extent_of(bounds: tuple[float, float, float, float], crs: CRS | None, width: float, tallest: float) -> Extent:
+def extent_of(
+    bounds: tuple[float, float, float, float], crs: CRS | None, width: float, tallest: float, *, strip: bool = True
+) -> Extent:
     """Return the frame around what is drawn.
 
     Parameters
@@ -93,6 +95,8 @@ def extent_of(bounds: tuple[float, float, float, float], crs: CRS | None, width:
         Reference system, None if unknown.
     width, tallest
         Room on paper in mm.
+    strip
+        Whether the furniture stands inside the frame; one of many small maps has it outside.
     """
     left, right, bottom, top = bounds
     stretch = 1.0
@@ -100,14 +104,14 @@ def extent_of(bounds: tuple[float, float, float, float], crs: CRS | None, width:
         stretch = 1 / max(np.cos(np.deg2rad((bottom + top) / 2)), 0.1)
     pad = _PAD * max(right - left, (top - bottom) * stretch)
     left, right, bottom, top = left - pad, right + pad, bottom - pad / stretch, top + pad / stretch
-    room = tallest - (_STRIP_MM if crs is not None else 0.0)
+    below = _STRIP_MM if crs is not None and strip else 0.0
+    room = tallest - below
     ratio = (top - bottom) * stretch / (right - left)
     if ratio * width > room:
         # A tall region keeps the frame's width: white to the left and right is easier to read than a narrow frame.
         extra = ((top - bottom) * stretch * width / room - (right - left)) / 2
         left, right = left - extra, right + extra
-    if crs is not None:
-        bottom -= _STRIP_MM * (right - left) / width / stretch
+    bottom -= below * (right - left) / width / stretch
     return Extent(left, right, bottom, top, (top - bottom) * stretch / (right - left), stretch)
 
 
@@ -165,11 +169,22 @@ def _crossings(
         return [], []
     most = max(min(length / widest, 5.0), 1.0)
     coarse = min(int(np.searchsorted(_STEPS, (degrees[-1] - degrees[0]) / most)), len(_STEPS) - 1)
-    found = _labels(degrees, along, length, float(_STEPS[coarse]), size, hemispheres)
-    if len(found) < 2 and coarse > 0:
-        # One label cannot show how far a degree reaches; the next finer step still has room.
-        found = _labels(degrees, along, length, float(_STEPS[coarse - 1]), size, hemispheres)
+    found: list[tuple[float, str]] = []
+    for wanted in _STEPS[coarse::-1]:
+        # One label cannot show how far a degree reaches; a finer step has room for every second label or so.
+        trial = _apart(_labels(degrees, along, length, float(wanted), size, hemispheres), along, length, size)
+        found = trial if len(trial) > 1 else found or trial
+        if len(found) > 1:
+            break
     return [place for place, _ in found], [label for _, label in found]
+
+
+def _apart(found: list[tuple[float, str]], along: np.ndarray, length: float, size: float) -> list[tuple[float, str]]:
+    """Leave out every second label until there is room between them."""
+    needed = 1.2 * max((text_width(label, size) for _, label in found), default=0.0) / length * (along[-1] - along[0])
+    while len(found) > 1 and found[1][0] - found[0][0] < needed:
+        found = found[::2]
+    return found
 
 
 def _labels(
