@@ -504,3 +504,19 @@ def test_layers_of_the_nep_model(tmp_path: Path) -> None:
     write_months(tmp_path / "npp.nc", "npp", range(2001, 2004))
     found = "\n".join(data_problems(tmp_path, NEP.replace('title = "NEP"', 'title = "NEP"\nyears = [2001, 2003]')))
     assert "the NEP model takes one grid a year of npp, and 'npp.nc' holds months" in found
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ('estimates = ["mod71"]', "'mod71' is no driver of this study: mod17, pft; did you mean 'mod17'?"),
+        ('by = "ptf"', "'ptf' is no driver of this study: mod17, pft; did you mean 'pft'?"),
+    ],
+)
+def test_options_that_name_drivers_are_held_to_them(tmp_path: Path, option: str, message: str) -> None:
+    path = tmp_path / "study.toml"
+    head = '[study]\ntitle = "t"\n[table]\nfile = "a.csv"\n[response]\nname = "gpp"\n[drivers.mod17]\n'
+    path.write_text(f'{head}[drivers.pft]\nkind = "categorical"\n[analyses.evaluation]\n{option}\n')
+    with pytest.raises(StudyError) as caught:
+        load_study(path, None)
+    assert message in str(caught.value)

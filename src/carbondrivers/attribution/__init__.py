@@ -3,6 +3,7 @@
 from carbondrivers.attribution.accounts import AccountResult, account
 from carbondrivers.attribution.correlation import CorrelationResult, pearson
 from carbondrivers.attribution.descriptive import SampleResult, describe
+from carbondrivers.attribution.evaluation import EvaluationResult, evaluate
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
 from carbondrivers.attribution.registry import Method, methods
@@ -13,6 +14,7 @@ from carbondrivers.attribution.trend import TrendResult, trend
 __all__ = [
     "AccountResult",
     "CorrelationResult",
+    "EvaluationResult",
     "GeodetectorResult",
     "Method",
     "RecoveryResult",
@@ -23,6 +25,7 @@ __all__ = [
     "account",
     "describe",
     "detect",
+    "evaluate",
     "methods",
     "pearson",
     "recovery",

@@ -110,6 +110,7 @@ from carbondrivers.nep_models.soil_respiration_annual import (
 
 __all__ = [
     "AugmentedPlots",
+    "CalibrationError",
     "DesertFlux",
     "GppCalibration",
     "allometric_biomass",
@@ -207,6 +208,7 @@ __all__ = [
 # Estimators need scikit-learn, whose import takes longer than that of everything else here together.
 _LATER = {
     "DesertFlux": "desert",
+    "CalibrationError": "calibration",
     "GppCalibration": "calibration",
     "cross_validate_calibration": "calibration_folds",
 }

@@ -19,6 +19,10 @@ from carbondrivers.attribution.result import Result
 Need = Literal["sample", "stack", "truth", "components"]
 
 
+# An option with this extra names drivers: ``check`` holds it to those of the study.
+NAMES_DRIVERS: dict[str, Any] = {"refers_to": "driver"}
+
+
 class StepOptions(BaseModel):
     """Base of every step's options: unknown keys are refused, and values are not changed after reading."""
 

@@ -152,10 +152,28 @@ def _analysis_problems(view: Raw, known: Mapping[str, Step]) -> Found:
             )
         if step.needs == "components" and not view.computed:
             yield path, f"{name} needs the months of an NEP model: set nep.model ({', '.join(MODELS)}), or take it out"
+        yield from _reference_problems(view, step)
         if name == "correlation" and view.drivers and _all_classes(view):
             yield path, "correlation needs a measured driver, and all are categorical: take it out, or add a continuous driver"
         if name == "trend" and view.years and view.kind != "table":
             yield from few_years(view.years, view.table("analyses")[name])
+
+
+def _reference_problems(view: Raw, step: Step) -> Found:
+    """Iterate over options that name a driver which the study does not have."""
+    given = view.table("analyses")[step.name]
+    known = [*view.drivers] or [*view.region_columns()] if view.is_region else [*view.drivers]
+    for key, info in step.options.model_fields.items():
+        extra = info.json_schema_extra
+        if not isinstance(given, Mapping) or not isinstance(extra, dict) or extra.get("refers_to") != "driver":
+            continue
+        names = given.get(key, ())
+        for name in [names] if isinstance(names, str) else names if isinstance(names, list) else ():
+            if isinstance(name, str) and name not in known:
+                yield (
+                    ("analyses", step.name, key),
+                    f"{name!r} is no driver of this study: {listed(known, 20)}{hint(name, known)}",
+                )
 
 
 def _all_classes(view: Raw) -> bool:
