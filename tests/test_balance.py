@@ -243,3 +243,31 @@ def test_a_wrong_unit_is_put_into_words():
     assert unit_problem("kg C m-2 yr-1", ("g C m-2 a-1",)).endswith("got 'kg C m-2 yr-1': multiply by 1000")
     assert unit_problem("furlong", ("mm month-1", "mm")) == "must be in mm month-1 or mm, got 'furlong': convert it first"
     assert unit_problem("", ("mm",)) == unit_problem("gC/m2/yr", ("g C m-2 a-1",)) == ""
+
+
+def test_a_lazy_balance_that_does_not_close_is_refused_when_computed():
+    gpp, er, nep = (stack([v, v]).chunk({"year": 1}) for v in (1000.0, 500.0, 100.0))
+    found = check_identity(gpp, er, nep, action="raise")
+    assert found.chunks is not None
+    with pytest.raises(DataError, match=r"exceeds 0.05 of GPP in 1 of 1 values"):
+        found.compute()
+    closed = check_identity(gpp, er, nep + 390.0, action="raise")
+    assert closed.to_numpy().ravel().tolist() == [10.0, 10.0] and closed.attrs["units"] == "g C m-2 a-1"
+    bare = check_identity(gpp.data, er.data, nep.data, action="raise")
+    with pytest.raises(DataError, match=r"exceeds 0.05 of GPP"):
+        bare.compute()
+
+
+def test_rain_of_months_is_summed_as_the_equations_take_it():
+    time = pd.date_range("2001-01-01", periods=12, freq="MS")
+    rain = xr.DataArray(np.full(12, 30.0), {"time": time}, ("time",), attrs={"units": "mm"})
+    assert annual_sum(rain).attrs["units"] == "mm a-1" and annual_sum(rain).item() == 360.0
+    with pytest.raises(DataError, match="axis -3 must hold 12 months"):
+        annual_sum(np.ones((12, 2)), axis=-3)
+    with pytest.raises(DataError, match="months must be numbers"):
+        annual_sum(np.array(["a"] * 12))
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(DataError, match=r"the shapes do not fit one another \(npp \(2,\), rh \(3,\)\)"):
+        nep_from_npp(np.full(2, 300.0), np.full(3, 200.0))

@@ -49,11 +49,20 @@ def test_soil_carbon_of_the_worked_example():
     np.testing.assert_allclose(layers, [28.8, 8.4], rtol=1e-12)
 
 
-@given(st.floats(0, 580), st.floats(0.02, 2.0), st.floats(0, 200), st.floats(0, 1))
+@given(st.floats(0, 580), st.floats(0.02, 2.0), st.floats(2, 200), st.floats(0, 1))
 def test_soil_carbon_in_kilograms_and_metres_is_the_same(soc, density, depth, gravel):
     kg_m2 = (soc / 1000.0) * (density * 1000.0) * (depth / 100.0) * (1.0 - gravel)
     if kg_m2 <= 150.0:
         assert float(soil_carbon_stock(soc, density, depth, gravel)) == pytest.approx(10.0 * kg_m2, rel=1e-9, abs=1e-9)
+
+
+def test_depth_in_metres_is_noticed():
+    with pytest.warns(DataWarning, match="depth is nowhere above 0.3: it looks like metres"):
+        soil_carbon_stock(10.0, 1.3, 0.3)
+    with pytest.raises(DataError, match="bulk_density must be in g cm-3, got 'kg m-3': divide by 1000"):
+        soil_carbon_stock(10.0, xr.DataArray([1300.0], attrs={"units": "kg m-3"}))
+    with pytest.raises(DataError, match=r"aboveground must be in t C ha-1 .*, got 't ha-1': write t C ha-1 if it is carbon"):
+        ecosystem_carbon(xr.DataArray([10.0], attrs={"units": "t ha-1"}), 1.0, 1.0, 1.0)
 
 
 def test_numbers_tables_and_lazy_grids_agree():
@@ -290,7 +299,12 @@ def test_flux_of_a_transition():
         (
             lambda: stock_by_class(["a"], 1.0, {"a": {"soil": 1}, "b": {"litter": 1}}, area_unit="ha"),
             DataError,
-            "has no 'soil' for 'b'",
+            "has no 'litter' for 'a'",
+        ),
+        (
+            lambda: stock_by_class(["a", "b"], 1.0, {"a": {"soil": 1}, "b": {"soil": 1, "wood": 80}}, area_unit="ha"),
+            DataError,
+            "has no 'wood' for 'a'",
         ),
         (
             lambda: stock_by_class(["forest"], grid(np.ones((2, 3)), "km2"), POOLS, area_unit="ha"),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from dask.array import from_array
 
 from carbondrivers.errors import DataError, DataWarning, OptionError
 from carbondrivers.nep_models.apply import parameters
@@ -301,7 +302,25 @@ def test_lazy_values_are_looked_at_when_they_are_computed():
         with pytest.raises(DataError, match=r"precipitation runs from -300 .* plausible is 0 to 4000 mm"):
             lazy.compute()
     swapped = casa_fpar(cube(NDVI, chunk=True), cube(NDVI * 0 + 0.7, chunk=True), cube(NDVI * 0 + 0.1, chunk=True))
-    assert np.isnan(swapped.to_numpy()).all()
+    with pytest.raises(DataError, match="ndvi_min must be below ndvi_max"):
+        swapped.compute()
+
+
+def test_lazy_limits_are_as_good_as_others():
+    lower, upper = np.array([0.02, 0.1, 0.05]), np.array([0.6, 0.7, np.nan])
+    expected = npp_casa(*(np.tile(v[:, None], 3) for v in (NDVI, SOLAR, T, P)), 24.0, 0.542, upper, lower)
+    timed = [from_array(np.tile(v[:, None], 3), chunks=(12, 2)) for v in (NDVI, SOLAR, T, P)]
+    limits = [from_array(v, chunks=1) for v in (upper, lower)]
+    np.testing.assert_allclose(npp_casa(*timed, 24.0, 0.542, *limits).compute(), expected, rtol=1e-12)
+    np.testing.assert_allclose(npp_casa(*timed, 24.0, 0.542, upper, limits[1]).compute(), expected, rtol=1e-12)
+    with pytest.raises(DataError, match="ndvi_min must be below ndvi_max"):
+        npp_casa(*timed, 24.0, 0.542, *limits[::-1]).compute()
+
+
+def test_rain_in_metres_is_noticed():
+    for call in (lambda: casa_water_stress(T, P / 1000.0), lambda: npp_casa(NDVI, SOLAR, T, P / 1000.0, 24.0, 0.542, 0.634)):
+        with pytest.warns(DataWarning, match="precipitation is nowhere above 0.*it looks like metres"):
+            call()
 
 
 def test_maps_of_classes_on_another_grid_are_refused():

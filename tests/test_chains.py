@@ -12,7 +12,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carbondrivers.errors import DataError, ImplausibleConstantWarning, OptionError
+from carbondrivers.errors import DataError, DataWarning, ImplausibleConstantWarning, OptionError
 from carbondrivers.nep_models import (
     autotrophic_respiration,
     casa_fpar,
@@ -474,7 +474,7 @@ def test_grids_years_and_units_must_fit() -> None:
     with pytest.raises(DataError, match="land_cover has no map of 2020"):
         run("casa_gsmsr", layers | {"land_cover": layers["land_cover"].isel(year=[0])})
     short = {name: grid.isel(time=slice(18)) if "time" in grid.dims else grid for name, grid in layers.items()}
-    with pytest.raises(DataError, match="months must make whole years, and 2020 has others"):
+    with pytest.raises(DataError, match="months must make whole years, but not those of 2020"):
         run("casa_gsmsr", short)
     with pytest.raises(DataError, match="soil_carbon must be in kg C m-2 or kg m-2, got 'g kg-1'"):
         run("nirv_tec", layers | {"soil_carbon": layers["soil_carbon"].assign_attrs(units="g kg-1")})
@@ -482,3 +482,37 @@ def test_grids_years_and_units_must_fit() -> None:
     np.testing.assert_allclose(run("nirv_tec", layers | {"precipitation_monthly": wet})["rs"], run("nirv_tec", layers)["rs"])
     with pytest.raises(DataError, match="precipitation must be in mm month-1 or mm, got 'm/month': multiply by 1000"):
         run("nirv_tec", layers | {"precipitation_monthly": wet.assign_attrs(units="m/month")})
+
+
+def test_maps_of_another_grid_and_days_of_another_period_are_refused() -> None:
+    layers = region()
+    moved = layers["land_cover"].assign_coords(x=layers["land_cover"]["x"] + 500.0)
+    for chain in ("nirv_tec", "casa_gsmsr"):
+        with pytest.raises(DataError, match="ndvi_monthly and land_cover differ along 'x'"):
+            run(chain, layers | {"land_cover": moved})
+    warm, wet = layers["temperature_monthly"], layers["precipitation_monthly"]
+    days = warm["time"].dt.days_in_month
+    with pytest.raises(DataError, match="temperature and days differ along 'time'"):
+        nep_npp_minus_rh(layers["npp"], warm, wet, days=days[:23])
+
+
+def test_classes_of_options_that_are_not_known_are_not_passed_over() -> None:
+    with pytest.raises(OptionError, match=r"class of eps_of must be one of .*, got 'grasland'. Did you mean 'grassland'"):
+        casa(eps_of={"grasland": 0.5})
+    with pytest.raises(OptionError, match=r"class of c must be one of .*, got 'grasland'"):
+        tec(c={"grasland": 2.0, "other": 1.0})
+    with pytest.raises(OptionError, match=r"class of soil_carbon must be one of .*, got 'gras'"):
+        casa(soil_carbon={"grassland": 2.0, "gras": 1.0})
+    with pytest.raises(OptionError, match="c of 'other' must be a number, got nan"):
+        tec(c=float("nan"))
+
+
+def test_larger_units_are_noticed_and_scale_factors_named() -> None:
+    for chain in (casa, lambda **options: nep_npp_minus_rh(300.0, WARM, options["precipitation_monthly"])):
+        with pytest.warns(DataWarning, match="precipitation is nowhere above 0.11: it looks like metres; mm month-1"):
+            chain(precipitation_monthly=RAIN / 1000.0)
+    with pytest.warns(DataWarning, match="npp is nowhere above 0.35: it looks like kilograms"):
+        nep_npp_minus_rh(0.35, WARM, RAIN)
+    # Not a word of percentiles, which a scale factor would make all the same.
+    with pytest.raises(DataError, match=r"ndvi runs from 1500 to 6500 .*, plausible is -1 to 1: a wrong unit, a scale factor"):
+        casa(ndvi_monthly=GREEN * 1e4)

@@ -14,6 +14,8 @@ from carbondrivers.nep_models import (
     g_co2_to_g_c,
     g_per_m2_to_t_per_ha,
     per_day_to_per_month,
+    rh_pei_monthly,
+    rs_gsmsr_monthly,
     t_per_ha_to_g_per_m2,
     total_pg,
     umol_to_g_c_day,
@@ -55,6 +57,18 @@ def test_a_month_from_a_rate():
         per_day_to_per_month(1.0, 365)
     with pytest.raises(DataError, match="flux runs from 400"):
         per_day_to_per_month(400.0, 30)
+
+
+def test_days_of_a_lazy_array_are_looked_at_when_computed():
+    wrong = xr.DataArray(np.full(4, 365.0), dims="x").chunk({"x": 2})
+    for call in (
+        lambda days: per_day_to_per_month(np.ones(4), days),
+        lambda days: rh_pei_monthly(np.ones(4), np.ones(4), days=days),
+        lambda days: rs_gsmsr_monthly(np.ones(4), np.ones(4), 2.0, days=days),
+    ):
+        with pytest.raises(DataError, match=r"days runs from 365 to 365 .*, plausible is 28 to 31"):
+            call(wrong.data).compute()
+        np.testing.assert_allclose(call(wrong.data * 0 + 30.0).compute(), call(np.full(4, 30.0)), rtol=1e-12)
 
 
 def test_totals():

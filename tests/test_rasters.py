@@ -336,7 +336,7 @@ def test_values_that_no_measurement_can_be(tmp_path):
         "lowest": ([[0.1, float(np.finfo(np.float32).min)]], "1 cells hold -3.40282e"),
         "infinite": ([[0.1, np.inf]], "1 cells are infinite"),
         "empty": ([[np.nan, np.nan]], "no cell has a value"),
-        "scaled": ([[1000.0, 5000.0]], r"values run from 1000 to 5000, plausible for ndvi is -1 to 1 .*perhaps 0.0001"),
+        "scaled": ([[1000.0, 5000.0]], r"values run from 1000 to 5000, plausible for ndvi is -1 to 1: .*perhaps 0.0001"),
     }
     for name, (data, message) in cases.items():
         write_tiff(tmp_path / f"{name}.tif", np.array(data, dtype=np.float32))

@@ -105,6 +105,12 @@ def test_npp_with_monthly_climate_becomes_nep(tmp_path: Path) -> None:
     assert set(spec.layers) == {"npp", "temperature_monthly", "precipitation_monthly"} and set(spec.drivers) == {"elevation"}
 
 
+def test_monthly_leaves_are_a_response_before_their_climate(tmp_path: Path) -> None:
+    touch(tmp_path, [*monthly("pre_{}-{:02d}.tif"), *monthly("tas_{}{:02d}.tif"), *monthly("lai_{}{:02d}.tif")])
+    spec = loaded(tmp_path, tmp_path).spec
+    assert spec.response.name == "lai_monthly" and set(spec.drivers) == {"precipitation_monthly", "temperature_monthly"}
+
+
 @pytest.mark.parametrize("dim", ["time", "year"])
 def test_netcdf_variables_become_layers(tmp_path: Path, dim: str) -> None:
     years = np.arange(2001, 2012)

@@ -14,6 +14,7 @@ import rasterio
 import xarray as xr
 from dask.base import compute
 
+from carbondrivers.datasets.rasters import read_raster
 from carbondrivers.datasets.virtual import VirtualRegion, virtual_region
 from carbondrivers.errors import DataError, DataWarning, ImplausibleConstantWarning, StudyError
 from carbondrivers.nep_models.casa import SOLAR
@@ -262,6 +263,8 @@ def test_missing_layers_are_named_in_one_message(tmp_path: Path) -> None:
         ("casa_gsmsr", "[response]", "[nep.casa_gsmsr]\nsoil_carbon = { forest = 3 }\n[response]",
          "soil organic carbon, kg C m-2, of grassland"),
         ("npp_minus_rh", 'name = "nep"', 'name = "gpp"', "response.name: 'npp_minus_rh' gives no 'gpp'; it gives nep, npp, rh"),
+        ("npp_minus_rh", 'name = "nep"', 'name = "nee"', "response.name: 'npp_minus_rh' gives no 'nee'; it gives nep"),
+        ("nirv_tec", "lai_monthly =", "lai =", "needs layer 'lai_monthly': add under [layers]; did you mean 'lai'?"),
         ("casa_gsmsr", 'name = "nep"', 'name = "lai"', "'casa_gsmsr' gives no 'lai'"),
         ("casa_gsmsr", 'name = "nep"', 'name = "nep"\nsource = "nep_{year}.tif"', "computes the response: take source out"),
         ("casa_gsmsr", '"ndvi_{year}.tif"', '"ndvi_{year}.tif", unit = "%"', "layers.ndvi_monthly.unit: must be in 1, got '%'"),
@@ -426,7 +429,8 @@ def test_a_changed_option_runs_again_and_the_report_tells(tmp_path: Path) -> Non
     [
         ("nep.model", ("'nirv_tec', 'npp_minus_rh', 'casa_gsmsr', 'given'",)),
         ("nep.casa_gsmsr.t2", ("'potter', 'zhu'", "default  'potter'")),
-        ("nep.nirv_tec.c", ("g C MJ-1", "a virtual region has its own")),
+        ("nep.nirv_tec.c", ("g C MJ-1", "a virtual region has its own", "type     table of number by name")),
+        ("nep.classes", ("type     table of text by name",)),
         ("nep.nirv_tec", ("radiation_monthly (MJ m-2 d-1) or par_monthly", "soil_carbon (kg C m-2)", "keys")),
         ("nep.casa_gsmsr", ("clumping_monthly, if asked for",)),
         ("nep.classes", ("water and ice are left out",)),
@@ -455,3 +459,21 @@ def test_the_table_of_layers_is_what_the_equations_take() -> None:
     assert ("clumping_monthly",) in needs and ("soil_carbon",) not in needs
     assert used_layers("nirv_tec", {}, ["par_monthly", "ndvi_monthly"]) == ("ndvi_monthly", "par_monthly")
     assert component_of("casa_gsmsr", "heterotrophic_respiration") == "rh" and component_of("casa_gsmsr", "gpp") == ""
+
+
+@pytest.mark.parametrize(
+    ("response", "part"),
+    [("NEP of Horqin", "nep"), ("carbon balance", "nep"), ("nep_rs_2001", "nep"), ("NPP of Horqin", "npp"),
+     ("soil_respiration", ""), ("nee", ""), ("NEE mean", ""), ("Reco", ""), ("er", ""), ("gpp_2001", "")],
+)  # fmt: skip
+def test_nep_stands_in_for_no_other_flux(response: str, part: str) -> None:
+    assert component_of("npp_minus_rh", response) == part
+
+
+def test_rain_in_metres_and_npp_in_kilograms_are_noticed_in_files(tmp_path: Path, region: VirtualRegion) -> None:
+    for name in ("npp", "precipitation_monthly"):
+        layer = region.annual["npp"] if name == "npp" else region.monthly[name]
+        years = layer["year"] if name == "npp" else layer["time"].dt.year
+        write(tmp_path / f"{name}_2001.tif", layer.isel({str(layer.dims[0]): np.flatnonzero(years == 2001)}) / 1000.0)
+        with pytest.warns(DataWarning, match=f"no value is above 0.* little for {name} in .*: is the unit a larger one"):
+            read_raster(tmp_path, f"{name}_{{year}}.tif", name=name, years=(2001, 2001))

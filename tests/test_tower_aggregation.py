@@ -171,3 +171,8 @@ def test_inputs_are_left_unchanged(tower: xr.Dataset) -> None:
     before = tower.copy(deep=True)
     aggregate_tower(tower, "year", min_qc=0.5)
     xr.testing.assert_identical(tower, before)
+
+
+def test_a_column_of_names_that_is_missing_is_said():
+    with pytest.raises(DataError, match=r"there is no column 'sites'. Did you mean 'site'"):
+        open_path_artefact(pd.DataFrame({"site": ["a"], "nep": [300.0], "er": [1.0]}), site="sites")

@@ -31,6 +31,8 @@ class Variable:
         Unit in which the plausible range is given; empty for a dimensionless or categorical variable.
     low, high : float
         Plausible range; a value outside it means a wrong unit, a scale factor or a fill value.
+    peak : float
+        The largest value of a grid reaches it; otherwise its unit is likely a larger one (metres, kilograms).
     label, label_zh : str
         Words for figures and tables.
     category : str
@@ -50,6 +52,7 @@ class Variable:
     category: Category
     kind: Kind = "continuous"
     aliases: tuple[str, ...] = ()
+    peak: float = 0.0
 
 
 @cache
@@ -69,6 +72,7 @@ def variables() -> dict[str, Variable]:
             category=entry["category"],
             kind=entry.get("kind", "continuous"),
             aliases=tuple(entry.get("aliases", ())),
+            peak=entry.get("peak", 0.0),
         )
     return found
 

@@ -179,9 +179,9 @@ def _listing(what: What) -> Iterator[tuple[str, str]]:
 
         yield from ((m.name, f"{m.title} (takes a {m.takes})") for m in methods().values())
     elif what is What.steps:
-        from carbondrivers.study.registry import steps
+        from carbondrivers.study.registry import NEEDS, steps
 
-        yield from ((s.name, f"{s.title} (needs a {s.needs})") for s in steps().values())
+        yield from ((s.name, f"{s.title} (needs {NEEDS[s.needs]})") for s in steps().values())
     elif what is What.parameters:
         from carbondrivers.study.explain_parameters import list_parameters
 

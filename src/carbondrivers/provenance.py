@@ -47,7 +47,7 @@ def code_hash(*rooms: str) -> str:
     return hash_text("".join(f"{path.relative_to(root).as_posix()} {hash_file(path)}\n" for path in sources))
 
 
-def history_line(action: str, **parameters: object) -> str:
+def history_line(action: str, /, **parameters: object) -> str:
     """Return one history line: the action, its parameters and the version that did it (no time, so runs repeat)."""
     listed = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
     return f"carbondrivers {carbondrivers.__version__}: {action}({listed})"

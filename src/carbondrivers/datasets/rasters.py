@@ -264,9 +264,12 @@ def _check_plausible(scan: _Scan, da: xr.DataArray, name: str, unit: str | None,
     entry = variables().get(name)
     if entry and (unit is None or same_unit(unit, entry.unit)) and (low < entry.low or high > entry.high):
         raise DataError(
-            f"{where}: values run from {low:g} to {high:g}, plausible for {name} is {entry.low:g} to {entry.high:g} "
-            f"{entry.unit}: {_likely_cause(low, high, entry)}"
+            f"{where}: values run from {low:g} to {high:g}, plausible for {name} is {entry.low:g} to {entry.high:g}"
+            f"{f' {entry.unit}' if entry.unit != '1' else ''}: {_likely_cause(low, high, entry)}"
         )
+    if entry and (unit is None or same_unit(unit, entry.unit)) and 0.0 < high < entry.peak:
+        text = f"{where}: no value is above {high:g}, which is little for {name} in {entry.unit}: is the unit a larger one?"
+        warnings.warn(text, DataWarning, stacklevel=3)
 
 
 def _warn_empty_layers(scan: _Scan, da: xr.DataArray, where: str) -> None:

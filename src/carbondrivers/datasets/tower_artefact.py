@@ -94,6 +94,8 @@ def open_path_artefact(
     suspect = pd.Series(
         (production > nep_above) & (respiration < er_share * gross), index=table.index, name="open_path_artefact"
     )
+    if site is not None and site not in table:
+        _column(table, site)
     if suspect.any():
         names = table[site] if site is not None else pd.Series(table.index, index=table.index)
         _warn(suspect.to_numpy(), names.to_numpy(), production, respiration, er_share)

@@ -197,9 +197,11 @@ def _rows(table: TowerTable, where: str) -> np.ndarray:
     for fields in (*table.fields.values(), *table.quality.values()):
         differs = ~((fields[one] == fields[two]) | (np.isnan(fields[one]) & np.isnan(fields[two])))
         if differs.any():
+            others = int(differs.sum()) - 1
+            more = f", as do {others} other times" if others else ""
             raise DataError(
-                f"{where}: {start[two[differs.argmax()]]:%Y-%m-%d %H:%M} occurs twice with different values, as do "
-                f"{int(differs.sum()) - 1} other times: drop one of each (towers keep standard time, without daylight saving)"
+                f"{where}: {start[two[differs.argmax()]]:%Y-%m-%d %H:%M} occurs twice with different values{more}: drop one of "
+                "each (towers keep standard time, without daylight saving)"
             )
     if repeated.size:
         warnings.warn(f"{where}: {repeated.size} records were repeated: the copies were dropped", DataWarning, stacklevel=4)

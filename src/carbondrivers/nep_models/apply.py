@@ -37,7 +37,7 @@ _TOKENS = {
     "years": "a", "mon": "month", "months": "month", "mo": "month", "day": "d", "days": "d", "umol": "umol",
     "μmol": "umol", "µmol": "umol", "sec": "s", "millimeter": "mm", "millimetre": "mm", "millimeters": "mm",
     "millimetres": "mm", "meter": "m", "metre": "m", "meters": "m", "metres": "m", "deg": "degree", "degrees": "degree",
-    "°": "degree", "percent": "%",
+    "°": "degree", "percent": "%", "tc": "t C", "mgc": "Mg C",
 }  # fmt: skip
 # What history keeps of a call: single values and pairs such as ("gpp", 0.2), no arrays.
 _OPTIONS = (int, float, str, tuple, np.generic)
@@ -50,6 +50,8 @@ _REMEDIES = {
     ("mm month-1", "mm d-1"): "multiply by the days of the month",
     ("mm month-1", "m month-1"): "multiply by 1000",
     ("mm month-1", "cm month-1"): "multiply by 10",
+    ("mm month-1", "m"): "multiply by 1000",
+    ("mm month-1", "cm"): "multiply by 10",
     (YEARLY, "kg C m-2 a-1"): "multiply by 1000",
     (MONTHLY, DAILY): "multiply by the days of the month",
     (MONTHLY, YEARLY): "give the totals of single months",
@@ -58,10 +60,19 @@ _REMEDIES = {
     ("mm a-1", "mm month-1"): "sum the twelve months",
     ("mm a-1", "m a-1"): "multiply by 1000",
     ("mm a-1", "cm a-1"): "multiply by 10",
+    ("mm a-1", "m"): "multiply by 1000",
+    ("mm a-1", "cm"): "multiply by 10",
     ("kg C m-2", "g C m-2"): "divide by 1000",
     ("kg C m-2", "t C ha-1"): "divide by 10",
     ("MJ m-2 d-1", "W m-2"): "multiply by 0.0864",
     ("MJ m-2 month-1", "W m-2"): "multiply by 0.0864 and by the days of the month",
+    ("g cm-3", "kg m-3"): "divide by 1000",
+    ("g kg-1", "%"): "multiply by 10",
+    ("cm", "m"): "multiply by 100",
+    ("t C ha-1", "t ha-1"): "write t C ha-1 if it is carbon; biomass is made carbon by biomass_carbon",
+    ("t C ha-1", "kg C m-2"): "multiply by 10",
+    ("t C ha-1", "g C m-2"): "divide by 100",
+    ("t ha-1", "t C ha-1"): "this is carbon, and biomass is needed; carbon needs no conversion",
     ("m2", "km2"): "multiply by 1e6",
     ("m2", "ha"): "multiply by 1e4",
 }
@@ -174,15 +185,26 @@ def declare(result: Quantity, /, **inputs: Quantity) -> Callable[[Callable[P, R]
             given = {name: _as_values(bound.arguments[name], name) for name in inputs if name in bound.arguments}
             unit = _shared_unit(given, inputs, result)
             given = {name: check_range(value, name, inputs[name]) for name, value in given.items()}
-            check_aligned(given)
+            check_aligned(given | {name: v for name, v in bound.arguments.items() if _is_labelled(v) or _is_series(v)})
             bound.arguments.update(given)
-            output = equation(*bound.args, **bound.kwargs)
+            try:
+                output = equation(*bound.args, **bound.kwargs)
+            except ValueError as error:
+                raise _of_shapes(error, bound.arguments) from None
             warn_implausible(output, result)
             return cast(R, _label(output, result, unit, equation, bound.arguments, given))
 
         return checked
 
     return decorate
+
+
+def _of_shapes(error: ValueError, arguments: Mapping[str, Any]) -> Exception:
+    """Name the arguments whose shapes do not fit; any other error stays as it is."""
+    if "broadcast" not in str(error):
+        return error
+    shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in arguments.items() if np.ndim(value))
+    return DataError(f"the shapes do not fit one another ({shapes}): bring them to one grid and period first")
 
 
 def _as_values(value: Values, name: str) -> Values:
@@ -196,6 +218,10 @@ def _as_values(value: Values, name: str) -> Values:
 
 def _is_labelled(value: Values) -> bool:
     return hasattr(value, "dims") and hasattr(value, "attrs")
+
+
+def _is_series(value: Values) -> bool:
+    return hasattr(value, "iloc") and not hasattr(value, "columns")
 
 
 def _shared_unit(given: Mapping[str, Values], inputs: Mapping[str, Quantity], result: Quantity) -> str:

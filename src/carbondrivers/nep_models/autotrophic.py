@@ -264,7 +264,7 @@ def _undeclared(gpp: Values, rm: Values, rg: Growth) -> Values:
 
 def _growth(rg: Growth) -> tuple[str, float]:
     if isinstance(rg, tuple):
-        if len(rg) != 2 or rg[0] != "gpp" or not 0.0 <= rg[1] <= 1.0:
+        if len(rg) != 2 or rg[0] != "gpp" or not _is_number(rg[1]) or not 0.0 <= rg[1] <= 1.0:
             raise OptionError(f"rg as a pair must be ('gpp', share of GPP in 0 to 1), got {rg!r}")
         return rg
     choose(rg, ("mod17", "muses", "beps", "as_published"), "rg")
@@ -293,8 +293,12 @@ def _check_forest_options(q10: str, live: str, tb: float, root_units: str, varia
 
 
 def _check_tb(tb: float) -> None:
-    if not 0.0 <= tb <= 40.0:
+    if not _is_number(tb) or not 0.0 <= tb <= 40.0:
         raise OptionError(f"tb must be in 0 to 40 degC, got {tb!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number)
 
 
 def _by_class(name: str, vegetation: Vegetation) -> Values:

@@ -7,13 +7,14 @@ NEP = GPP - Ra - Rh = NPP - Rh. Fluxes are g C m-2 per year, month or day; all a
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from carbondrivers.errors import DataError, DataWarning, OptionError, choose
 from carbondrivers.nep_models.apply import CARBON_FLUX, Quantity, Values, canonical_unit, declare
-from carbondrivers.nep_models.elementwise import count_true, keep_where
+from carbondrivers.nep_models.elementwise import count_true, in_lazy_blocks, is_lazy, keep_where
 from carbondrivers.provenance import history_line
 
 Action: TypeAlias = Literal["warn", "raise"]
@@ -161,7 +162,8 @@ def check_identity(gpp: Values, er: Values, nep: Values, tolerance: float = 0.05
     tolerance
         Largest imbalance as a share of GPP, in [0, 1).
     action
-        ``"warn"`` or ``"raise"`` where it is exceeded. Values of a lazy array are not looked at.
+        ``"warn"`` or ``"raise"`` where it is exceeded. Values of a lazy array are refused while it is computed, and not
+        warned of.
 
     Returns
     -------
@@ -192,7 +194,16 @@ def check_identity(gpp: Values, er: Values, nep: Values, tolerance: float = 0.05
     imbalance = gpp - er - nep
     # Rounding of the terms themselves is no imbalance, even with a tolerance of 0.
     allowed = tolerance * abs(gpp) + 1e-9 * (abs(gpp) + abs(er) + abs(nep))
-    _report_imbalance(imbalance, abs(imbalance) > allowed, abs(gpp - er + nep) <= allowed, tolerance, action)
+    reversed_sign = abs(gpp - er + nep) <= allowed
+    if not is_lazy(imbalance):
+        return _judged(imbalance, allowed, reversed_sign, tolerance, action)
+    if action == "warn":
+        return imbalance
+    return in_lazy_blocks(partial(_judged, tolerance=tolerance, action=action), imbalance, allowed, reversed_sign)
+
+
+def _judged(imbalance: Values, allowed: Values, reversed_sign: Values, tolerance: float, action: Action) -> Values:
+    _report_imbalance(imbalance, abs(imbalance) > allowed, reversed_sign, tolerance, action)
     return imbalance
 
 
@@ -241,16 +252,25 @@ def annual_sum(monthly: Values, *, axis: int = 0) -> Values:
     """
     if hasattr(monthly, "dims") and hasattr(monthly, "attrs"):
         return _sum_labelled(monthly)
-    values = np.asarray(monthly, dtype=np.float64) if getattr(monthly, "chunks", None) is None else monthly
-    if values.ndim <= axis or values.shape[axis] != 12:
+    values = monthly if is_lazy(monthly) else _numbers(monthly)
+    if not -values.ndim <= axis < values.ndim or values.shape[axis] != 12:
         raise DataError(f"axis {axis} must hold 12 months, got an array of shape {values.shape}: name another axis")
     return values.sum(axis=axis)
+
+
+def _numbers(monthly: Any) -> Any:
+    values = np.asarray(monthly)
+    if values.dtype.kind not in "fiu":
+        raise DataError(f"months must be numbers, got an array of kind {values.dtype.kind!r}: convert it first")
+    return values.astype(np.float64)
 
 
 def _sum_labelled(monthly: Any) -> Any:
     if "time" not in monthly.dims or monthly["time"].dtype.kind != "M":
         raise DataError("months need a dimension 'time' of dates: name the first day of each month")
     unit = canonical_unit(str(monthly.attrs.get("units", "")))
+    # Equations take mm as the total of their period.
+    unit = "mm month-1" if unit == "mm" else unit
     if unit and not unit.endswith("month-1"):
         raise DataError(f"only totals per month can be summed to years, got {unit!r}: multiply by the days of the month")
     ordered = monthly.sortby("time")

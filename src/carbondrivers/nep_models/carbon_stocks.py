@@ -170,8 +170,8 @@ def pool_table(densities: Table) -> dict[str, dict[str, float]]:
     if hasattr(densities, "columns"):
         pools = tuple(densities.columns)
     else:
-        first: Any = next(iter(densities.values()), {}) if isinstance(densities, Mapping) else {}
-        pools = tuple(first) if isinstance(first, Mapping) else ()
+        rows: list[Any] = list(densities.values()) if isinstance(densities, Mapping) else []
+        pools = tuple(dict.fromkeys(pool for row in rows if isinstance(row, Mapping) for pool in row))
     if not pools:
         raise DataError("the table of densities has no pool: give a column such as 'soil' for each, in t C ha-1")
     return class_table(densities, pools, "densities", high=dict.fromkeys(pools, LARGEST_DENSITY), zero=True)

@@ -76,13 +76,14 @@ def soil_carbon_stock(soc: Values, bulk_density: Values, depth: Values = 30.0, g
     Warns
     -----
     DataWarning
-        If a layer holds more than 1500 t C ha-1.
+        If a layer holds more than 1500 t C ha-1, or depth is nowhere above 2 cm (metres?).
 
     Examples
     --------
     >>> round(float(soil_carbon_stock(10.0, 1.3, 30.0)), 9), round(float(soil_carbon_stock(10.0, 1.3, 30.0, 0.2)), 9)
     (39.0, 31.2)
     """
+    warn_if_below(depth, "depth", 2.0, "it looks like metres; cm are needed")
     return soc * bulk_density * depth * (1.0 - gravel) * SOIL_FACTOR
 
 

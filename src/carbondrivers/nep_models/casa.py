@@ -23,6 +23,7 @@ from carbondrivers.nep_models.casa_stress import (
     t1,
     t2_of,
 )
+from carbondrivers.nep_models.elementwise import warn_of_metres
 from carbondrivers.nep_models.months import Floats, along_months
 
 SOLAR = Quantity("solar_radiation", ("MJ m-2 month-1", "MJ m-2"), 0.0, 1500.0, "Monthly solar radiation", strict=True)
@@ -161,7 +162,8 @@ def npp_casa(
     np.float64(69.14)
     """
     choose(t2, ("potter", "zhu"), "t2")
-    check_limits(ndvi_min, ndvi_max)
+    warn_of_metres(precipitation)
+    ndvi_max = check_limits(ndvi_min, ndvi_max)
     timed, static = (ndvi, solar, temperature, precipitation), (topt, eps_max, ndvi_min, ndvi_max)
     return along_months(partial(_kernel, form=t2), timed, static, axis=axis)
 

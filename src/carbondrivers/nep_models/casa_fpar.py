@@ -17,6 +17,7 @@ from carbondrivers.errors import DataError, OptionError, choose
 from carbondrivers.nep_models.apply import Quantity, Values, check_aligned, declare
 from carbondrivers.nep_models.casa_stress import NDVI, constants, positive
 from carbondrivers.nep_models.classes import Vegetation, class_values, look_up
+from carbondrivers.nep_models.elementwise import in_lazy_blocks, is_lazy
 
 Index = Literal["both", "ndvi", "sr"]
 Scheme = Literal["I", "II"]
@@ -44,15 +45,14 @@ def casa_fpar(ndvi: Values, ndvi_min: Values, ndvi_max: Values, *, index: Index 
     Returns
     -------
     same kind as the inputs
-        0.001 at and below `ndvi_min`, 0.95 at and above `ndvi_max`; NaN where an input is NaN, or where the limits of a
-        lazy array are not in order.
+        0.001 at and below `ndvi_min`, 0.95 at and above `ndvi_max`; NaN where an input is NaN.
 
     Raises
     ------
     OptionError
         If `index` is another word.
     DataError
-        If `ndvi_min` is not below `ndvi_max`, or NDVI lies outside -1 to 1 (a scale factor).
+        If `ndvi_min` is not below `ndvi_max` (lazy limits: when computed), or NDVI lies outside -1 to 1 (a scale factor).
 
     Examples
     --------
@@ -60,8 +60,7 @@ def casa_fpar(ndvi: Values, ndvi_min: Values, ndvi_max: Values, *, index: Index 
     array([0.001 , 0.6426, 0.95  ])
     """
     choose(index, ("both", "ndvi", "sr"), "index")
-    check_limits(ndvi_min, ndvi_max)
-    return fpar_of(ndvi, ndvi_min, ndvi_max, index)
+    return fpar_of(ndvi, ndvi_min, check_limits(ndvi_min, ndvi_max), index)
 
 
 def fpar_of(ndvi: Values, ndvi_min: Values, ndvi_max: Values, index: str = "both") -> Values:
@@ -237,12 +236,17 @@ def clumped_fpar(fpar: Values, clumping: Values, reference: Values) -> Values:
     return np.minimum(fpar * clumping / positive(reference), constants("fpar")["high"])
 
 
-def check_limits(ndvi_min: Values, ndvi_max: Values) -> None:
-    """Refuse limits of NDVI that are not in order."""
-    if any(getattr(v, "chunks", None) is not None for v in (ndvi_min, ndvi_max)):
-        return
+def check_limits(ndvi_min: Values, ndvi_max: Values) -> Values:
+    """Return the upper limits of NDVI, and refuse those not above the lower ones; of lazy limits while they are computed."""
+    if is_lazy(ndvi_min) or is_lazy(ndvi_max):
+        return in_lazy_blocks(lambda most, least: np.broadcast_arrays(_upper(most, least), least)[0], ndvi_max, ndvi_min)
+    return _upper(ndvi_max, ndvi_min)
+
+
+def _upper(ndvi_max: Values, ndvi_min: Values) -> Values:
     if bool(np.any(np.asarray(ndvi_min >= ndvi_max))):
         raise DataError("ndvi_min must be below ndvi_max in every pixel: look at the percentiles of its class")
+    return ndvi_max
 
 
 def _names(vegetation: Vegetation) -> list[str]:

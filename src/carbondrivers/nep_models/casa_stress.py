@@ -15,7 +15,7 @@ import numpy as np
 
 from carbondrivers.errors import choose
 from carbondrivers.nep_models.apply import Quantity, Values, declare, parameters
-from carbondrivers.nep_models.elementwise import keep_where, not_negative
+from carbondrivers.nep_models.elementwise import keep_where, not_negative, warn_of_metres
 from carbondrivers.nep_models.months import Floats, along_months
 
 T2Form = Literal["potter", "zhu"]
@@ -190,6 +190,7 @@ def casa_water_stress(temperature: Values, precipitation: Values, *, axis: int =
     >>> casa_water_stress(np.full(12, 10.0), np.zeros(12))[0]
     np.float64(0.5)
     """
+    warn_of_metres(precipitation)
     return along_months(climate_w_kernel, [temperature, precipitation], axis=axis)
 
 

@@ -18,6 +18,7 @@ from carbondrivers.nep_models.apply import CARBON_FLUX, MONTHLY, YEARLY, Quantit
 from carbondrivers.nep_models.balance import NEP, NPP, RH, annual_sum
 from carbondrivers.nep_models.chains_classes import bare
 from carbondrivers.nep_models.conversions import days_of_months
+from carbondrivers.nep_models.elementwise import warn_if_below
 from carbondrivers.nep_models.soil_respiration import PRECIPITATION, TEMPERATURE, Form, rh_pei_monthly
 from carbondrivers.nep_models.soil_respiration_annual import PRECIPITATION as ANNUAL_RAIN
 from carbondrivers.nep_models.soil_respiration_annual import TEMPERATURE as ANNUAL_TEMPERATURE
@@ -67,6 +68,8 @@ def nep_npp_minus_rh(
     -----
     ImplausibleConstantWarning
         With ``form="as_printed"``.
+    DataWarning
+        If NPP is nowhere above 5 g (kilograms?), no month has 1 mm of rain (metres?), or components are implausible.
 
     Examples
     --------
@@ -75,6 +78,7 @@ def nep_npp_minus_rh(
     {'npp': 350.0, 'rh': 162.82, 'nep': 187.18, 'rh_monthly': 162.82}
     """
     whole_years({"temperature_monthly": temperature_monthly, "precipitation_monthly": precipitation_monthly})
+    warn_if_below(npp, "npp", 5.0, "it looks like kilograms; g C m-2 a-1 are needed")
     check_aligned({"npp": npp, "temperature_monthly": temperature_monthly})
     warm, wet = temperature_monthly, precipitation_monthly
     rh_monthly = rh_pei_monthly(warm, wet, form=form, days=true_days(days, warm), rh_fraction=rh_fraction, b=b)
@@ -186,7 +190,7 @@ def _years(name: str, values: Values) -> list[int]:
     broken = sorted({y for y in years if years.count(y) != 12})
     if broken or not years:
         listed = ", ".join(map(str, broken)) or "none"
-        raise DataError(f"{name}: months must make whole years, and {listed} has others than 12: drop or complete them")
+        raise DataError(f"{name}: months must make whole years, but not those of {listed}: drop or complete them")
     return years
 
 

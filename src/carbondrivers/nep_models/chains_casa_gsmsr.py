@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from carbondrivers.errors import OptionError, choose
-from carbondrivers.nep_models.apply import Quantity, Values, declare
+from carbondrivers.nep_models.apply import Quantity, Values, check_aligned, declare, parameters
 from carbondrivers.nep_models.balance import annual_sum
 from carbondrivers.nep_models.casa import SOLAR, npp_casa_monthly
 from carbondrivers.nep_models.casa_fpar import (
@@ -28,7 +28,17 @@ from carbondrivers.nep_models.casa_fpar import (
 )
 from carbondrivers.nep_models.casa_stress import T2Form, casa_water_stress, constants, topt_from_ndvi
 from carbondrivers.nep_models.chains import Components, Days, named, nep_of_model, true_days, whole_years
-from carbondrivers.nep_models.chains_classes import Cover, Inside, by_class, class_of, cover_of, on_months, only
+from carbondrivers.nep_models.chains_classes import (
+    Cover,
+    Inside,
+    by_class,
+    check_keys,
+    class_of,
+    cover_of,
+    ecosystem_classes,
+    on_months,
+    only,
+)
 from carbondrivers.nep_models.chains_limits import limits_by_class
 from carbondrivers.nep_models.gsmsr import Variant, rh_shi_monthly, rs_gsmsr_monthly
 from carbondrivers.nep_models.radiation import SOLAR as DAILY_SOLAR
@@ -112,10 +122,12 @@ def nep_casa_gsmsr(
     {'npp': 292.3, 'rs': 321.3, 'rh': 235.9, 'nep': 56.4}
     """
     choose(limits, ("percentiles", "published"), "limits")
+    check_keys(eps_of or {}, parameters("casa.eps_max_improved"), "eps_of")
     monthly = {
         "ndvi_monthly": ndvi_monthly, "radiation_monthly": radiation_monthly, "temperature_monthly": temperature_monthly,
         "precipitation_monthly": precipitation_monthly,
     }  # fmt: skip
+    check_aligned({"ndvi_monthly": ndvi_monthly, "land_cover": land_cover})
     years, days = whole_years(monthly | {"clumping_monthly": clumping_monthly}), true_days(days, ndvi_monthly)
     cover = cover_of(land_cover, classes).of_years(years)
     pair = percentiles if limits == "percentiles" else None
@@ -190,6 +202,7 @@ def _soil_respiration(
 ) -> Values:
     if isinstance(carbon, Mapping):
         table = dict(carbon)
+        check_keys(table, ecosystem_classes(), "soil_carbon")
         carbon = by_class(cover, "", lambda name, inside: _carbon_of(name, table), temperature)
     on_land = only(temperature, on_months(cover.modelled("casa"), temperature))
     return rs_gsmsr_monthly(on_land, precipitation, carbon, variant=variant, days=days)

@@ -185,6 +185,19 @@ def _as_dask(array: Values, chunks: Any) -> Any:
     return from_array(np.asarray(array), chunks=chunks)  # type: ignore[no-untyped-call]
 
 
+def check_keys(given: Mapping[str, float], known: Iterable[str], name: str) -> None:
+    """Refuse values of classes that are not known, which would be passed over, and values that are no numbers.
+
+    Examples
+    --------
+    >>> check_keys({"forest": 2.7}, ecosystem_classes(), "c")
+    """
+    for key, value in given.items():
+        choose(key, known, f"class of {name}")
+        if not isinstance(value, int | float | np.number) or not np.isfinite(value):
+            raise OptionError(f"{name} of {key!r} must be a number, got {value!r}")
+
+
 def by_class(cover: Cover, model: str, equation: Equation, like: Values) -> Values:
     """Put together what an equation gives in each class.
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from carbondrivers.errors import DataError, OptionError
 from carbondrivers.nep_models.apply import Values
+from carbondrivers.nep_models.casa_stress import NDVI
 from carbondrivers.nep_models.chains_classes import Cover, in_blocks, on_months
 from carbondrivers.nep_models.elementwise import is_lazy
+from carbondrivers.nep_models.ranges import check_range
 
 STEPS = 10_000
 """Steps of NDVI in one."""
@@ -50,7 +52,7 @@ def limits_by_class(
     OptionError
         If the percentiles are not in order within 0 to 100.
     DataError
-        If a class has the same value at both percentiles, or no NDVI at all.
+        If NDVI lies outside -1 to 1, or a class has the same value at both percentiles, or no NDVI at all.
 
     Examples
     --------
@@ -60,7 +62,7 @@ def limits_by_class(
     """
     if not 0.0 <= low < high <= 100.0:
         raise OptionError(f"percentiles must be in order within 0 to 100, got {low!r} and {high!r}")
-    counts = _counts(ndvi, cover, model)
+    counts = _counts(check_range(ndvi, "ndvi", NDVI), cover, model)
     whole = np.sum(list(counts.values()), axis=0)
     found: dict[str, tuple[float, float]] = {}
     for name, own in counts.items():

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from carbondrivers.errors import OptionError, choose
-from carbondrivers.nep_models.apply import Values, declare, flag
+from carbondrivers.nep_models.apply import Values, check_aligned, declare, flag
 from carbondrivers.nep_models.autotrophic import (
     Growth,
     Live,
@@ -38,7 +38,16 @@ from carbondrivers.nep_models.chains import (
     true_days,
     whole_years,
 )
-from carbondrivers.nep_models.chains_classes import Cover, Inside, by_class, class_of, cover_of, only
+from carbondrivers.nep_models.chains_classes import (
+    Cover,
+    Inside,
+    by_class,
+    check_keys,
+    class_of,
+    cover_of,
+    ecosystem_classes,
+    only,
+)
 from carbondrivers.nep_models.conversions import per_day_to_per_month
 from carbondrivers.nep_models.elementwise import count_true, is_lazy, keep_where
 from carbondrivers.nep_models.months import Floats, along_months
@@ -147,6 +156,8 @@ def nep_nirv_tec(
         "precipitation_monthly": precipitation_monthly, "lai_monthly": lai_monthly,
     }  # fmt: skip
     _one_of(radiation_monthly, par_monthly)
+    check_keys(c if isinstance(c, Mapping) else {REST: c}, ecosystem_classes(), "c")
+    check_aligned({"ndvi_monthly": ndvi_monthly, "land_cover": land_cover})
     years = whole_years(monthly | {"radiation_monthly": radiation_monthly, "par_monthly": par_monthly})
     days = true_days(days, ndvi_monthly)
     cover = cover_of(land_cover, classes).of_years(years)

@@ -14,6 +14,7 @@ import numpy as np
 from carbondrivers.errors import DataError
 from carbondrivers.nep_models.apply import DAILY, MONTHLY, YEARLY, Quantity, Values, declare
 from carbondrivers.nep_models.elementwise import is_lazy
+from carbondrivers.nep_models.ranges import check_range
 
 CARBON_G_PER_MOL = 12.011
 CO2_G_PER_MOL = 44.0095
@@ -30,6 +31,7 @@ YEARLY_CO2 = Quantity("co2_flux", ("g CO2 m-2 a-1",), long_name="CO2 flux")
 HECTARE_STOCK = Quantity("carbon_density", ("t C ha-1", "t C hm-2", "Mg C ha-1"), long_name="Carbon density")
 SQUARE_METRE_STOCK = Quantity("carbon_density", ("g C m-2",), long_name="Carbon density")
 FLUX = Quantity("flux", (YEARLY,), -1500.0, 4500.0, "Carbon flux")
+MONTH_DAYS = Quantity("days", ("d",), 28.0, 31.0, "Days of the month", strict=True)
 # The land surface of the Earth is 1.5e14 m2.
 AREA = Quantity("area", ("m2",), 0.0, 1.5e14, "Area of a cell", strict=True)
 
@@ -181,22 +183,23 @@ def per_day_to_per_month(flux: Values, days: Values) -> Values:
     >>> per_day_to_per_month(2.0, 28)
     56.0
     """
-    check_days(days)
-    return flux * days
+    return flux * check_days(days)
 
 
-def check_days(days: Values) -> None:
-    """Refuse what is not the days of a month; a lazy array is not looked at.
+def check_days(days: Values) -> Values:
+    """Return the days of a month, and refuse what is none; those of a lazy array while it is computed.
 
     Examples
     --------
     >>> check_days(31)
+    31
     """
     if is_lazy(days):
-        return
+        return check_range(days, "days", MONTH_DAYS)
     count = np.asarray(days)
     if count.dtype.kind not in "fiu" or not ((count >= 28) & (count <= 31)).all():
         raise DataError("days must be the days of a month, 28 to 31: give 30, or the true days of each month")
+    return days
 
 
 @declare(Quantity("total", ("Pg C a-1",), -50.0, 200.0, "Total carbon flux"), flux=FLUX, area=AREA)

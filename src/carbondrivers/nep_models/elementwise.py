@@ -6,6 +6,8 @@ Nothing here looks at the values of a lazy array before they are computed.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,28 @@ def is_lazy(value: Values) -> bool:
     False
     """
     return getattr(value, "chunks", None) is not None
+
+
+def in_lazy_blocks(function: Callable[..., Any], first: Values, *others: Values) -> Values:
+    """Return `function` of lazy values, applied block by block when they are computed; it keeps the shape of a block.
+
+    Examples
+    --------
+    >>> import dask.array
+    >>> in_lazy_blocks(np.maximum, dask.array.ones(3), 2.0).compute()
+    array([2., 2., 2.])
+    """
+    if any(hasattr(value, "dims") for value in (first, *others)):
+        import xarray as xr
+
+        options: dict[str, Any] = {"dask": "parallelized", "output_dtypes": [np.float64], "join": "exact"}
+        return xr.apply_ufunc(function, first, *others, keep_attrs=True, **options)
+    from dask.array import asarray, broadcast_arrays, map_blocks
+
+    whole: Any = broadcast_arrays(*(asarray(value) for value in (first, *others)))  # type: ignore[no-untyped-call]
+    arrays = [array.rechunk(whole[0].chunks) for array in whole]
+    meta = np.empty((0,) * arrays[0].ndim)
+    return map_blocks(function, *arrays, dtype=np.float64, meta=meta)  # type: ignore[no-untyped-call]
 
 
 def keep_where(value: Values, condition: Values, other: float = np.nan) -> Values:
@@ -61,6 +85,17 @@ def count_true(condition: Values) -> int:
     return 0 if is_lazy(condition) else int(np.asarray(condition).sum())
 
 
+def warn_of_metres(precipitation: Values) -> None:
+    """Warn if monthly precipitation of a year or more is nowhere above 1 mm, which no place but a few deserts has.
+
+    Examples
+    --------
+    >>> warn_of_metres(np.full(12, 20.0))
+    """
+    if not is_lazy(precipitation) and np.size(precipitation) >= 12:
+        warn_if_below(precipitation, "precipitation", 1.0, "it looks like metres; mm month-1 are needed")
+
+
 def warn_if_below(value: Values, name: str, limit: float, cause: str) -> None:
     """Warn if the largest value present is above 0 and below `limit`: a unit a thousand times too large.
 
@@ -70,7 +105,7 @@ def warn_if_below(value: Values, name: str, limit: float, cause: str) -> None:
     """
     if is_lazy(value):
         return
-    flat = np.asarray(value, dtype=np.float64).ravel()
-    highest = np.max(flat, initial=0.0, where=~np.isnan(flat))
+    # Unlike nanmax, fmax copies nothing and keeps silent where all is missing.
+    highest = float(np.fmax.reduce(np.asarray(value), axis=None, initial=0.0))
     if 0.0 < highest < limit:
         warnings.warn(f"{name} is nowhere above {highest:g}: {cause}", DataWarning, stacklevel=4)

@@ -21,7 +21,7 @@ from carbondrivers.errors import ImplausibleConstantWarning, choose
 from carbondrivers.nep_models.apply import MONTHLY, Quantity, Values, declare, flag, parameters
 from carbondrivers.nep_models.classes import class_values
 from carbondrivers.nep_models.conversions import check_days
-from carbondrivers.nep_models.elementwise import not_negative
+from carbondrivers.nep_models.elementwise import not_negative, warn_of_metres
 from carbondrivers.nep_models.soil_respiration import PRECIPITATION, TEMPERATURE
 from carbondrivers.nep_models.soil_respiration_annual import SOIL_CARBON, at_most_rs
 
@@ -73,7 +73,7 @@ def rs_gsmsr_monthly(
     ImplausibleConstantWarning
         With ``variant="as_published"``.
     DataWarning
-        If a result lies above 800 g C m-2 month-1.
+        If a result lies above 800 g C m-2 month-1, or no month of a year has 1 mm of rain (metres?).
 
     References
     ----------
@@ -85,7 +85,8 @@ def rs_gsmsr_monthly(
     67.628944
     """
     choose(variant, ("corrected", "as_published"), "variant")
-    check_days(days)
+    days = check_days(days)
+    warn_of_metres(precipitation)
     table = parameters("soil_respiration.gsmsr")
     key = "value" if variant == "corrected" else "printed"
     m, beta = table["m"][key], table["beta"][key]

@@ -192,5 +192,4 @@ def gpp_from_sanirv(c: Values, par: Values, sanirv: Values, days: Values) -> Val
     >>> round(gpp_from_sanirv(2.71, 10.0, 0.2, 30), 6)
     162.6
     """
-    check_days(days)
-    return c * par * sanirv * days
+    return c * par * sanirv * check_days(days)

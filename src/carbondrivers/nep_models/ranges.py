@@ -109,9 +109,10 @@ def _problem(array: np.ndarray, name: str, quantity: Quantity) -> str:
     if infinite:
         return f"{name} holds {infinite} infinite values: mend them or set them to NaN"
     low, high, mean = float(np.nanmin(array)), float(np.nanmax(array)), _mean(array)
+    unit = quantity.units[0] if quantity.units[0] != "1" else ""
     return (
-        f"{name} runs from {low:g} to {high:g} (mean {mean:g}), plausible is {quantity.low:g} to {quantity.high:g} "
-        f"{quantity.units[0]}: {_likely_cause(array, mean, quantity)}"
+        f"{name} runs from {low:g} to {high:g} (mean {mean:g}), plausible is {quantity.low:g} to {quantity.high:g}"
+        f"{unit and f' {unit}'}: {_likely_cause(array, mean, quantity)}"
     )
 
 

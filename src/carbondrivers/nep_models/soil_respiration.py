@@ -17,7 +17,7 @@ import numpy as np
 from carbondrivers.errors import ImplausibleConstantWarning, OptionError, choose
 from carbondrivers.nep_models.apply import MONTHLY, Quantity, Values, declare, flag, parameters
 from carbondrivers.nep_models.conversions import check_days
-from carbondrivers.nep_models.elementwise import not_negative
+from carbondrivers.nep_models.elementwise import not_negative, warn_of_metres
 
 Form = Literal["sum", "as_printed"]
 
@@ -70,7 +70,7 @@ def rh_pei_monthly(
     ImplausibleConstantWarning
         With ``form="as_printed"``.
     DataWarning
-        If a result lies outside 0 to 500 g C m-2 month-1.
+        If a result lies outside 0 to 500 g C m-2 month-1, or no month of a year has 1 mm of rain (metres?).
 
     References
     ----------
@@ -83,7 +83,9 @@ def rh_pei_monthly(
     >>> rh_pei_monthly(np.array([0.0, np.nan]), np.array([0.0, 10.0])).round(3)
     array([3.069,   nan])
     """
-    _check_options(form, days, rh_fraction, b)
+    days = check_days(days)
+    _check_options(form, rh_fraction, b)
+    warn_of_metres(precipitation)
     constants = parameters("soil_respiration.pei")
     rate, c = constants["rate"]["value"], constants["c"]["value"]
     warmth = np.exp(b * temperature)
@@ -99,10 +101,9 @@ def rh_pei_monthly(
     return flag(rate * warmth * wetness, "rh_pei_monthly: form='as_printed' is implausibly low")
 
 
-def _check_options(form: str, days: Values, rh_fraction: float, b: float) -> None:
+def _check_options(form: str, rh_fraction: float, b: float) -> None:
     choose(form, ("sum", "as_printed"), "form")
     if not 0.0 < rh_fraction <= 1.0:
         raise OptionError(f"rh_fraction must be in (0, 1], got {rh_fraction!r}")
     if not 0.0 < b < 0.3:
         raise OptionError(f"b must be in (0, 0.3) degC-1, got {b!r}")
-    check_days(days)

@@ -141,15 +141,9 @@ def _field_text(key: str, info: FieldInfo, inner: type[BaseModel] | None) -> str
 
 
 def _step_text(step: Step) -> str:
-    needs = {
-        "sample": "a sample: a response and drivers",
-        "stack": "a stack of grids of the response over the years",
-        "truth": "the planted truth of a virtual region",
-        "components": "the monthly parts of an NEP model (nep.model other than 'given')",
-    }
     facts = {
         "keys": ", ".join(keys_of(step.options)) or "none",
-        "needs": needs[step.needs],
+        "needs": registry.NEEDS[step.needs],
         "after": ", ".join(step.after),
     }
     return _block(f"[analyses.{step.name}]", step.title, facts)
@@ -188,6 +182,8 @@ def _type_name(annotation: Any) -> str:
         return _type_name(parts[0])
     if origin is Literal:
         return _type_name(type(parts[0]))
+    if origin is dict:
+        return f"table of {_type_name(parts[1])} by name"
     if origin in (tuple, list):
         names = dict.fromkeys(_type_name(part) for part in parts if part is not Ellipsis)
         fixed = origin is tuple and Ellipsis not in parts

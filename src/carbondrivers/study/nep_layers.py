@@ -6,6 +6,7 @@ names are those of the arguments of the chains in ``nep_models``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -92,6 +93,8 @@ MODELS: Mapping[str, NepModel] = {
     ),
 }  # fmt: skip
 LONG_NAMES = {"heterotrophic_respiration": "rh", "soil_respiration": "rs", "autotrophic_respiration": "ra"}
+# Of the carbon balance too, but of another sign, or given by no model: NEP must not stand in for them.
+NOT_GIVEN = ("nee", "nbe", "nbp", "er", "ter", "reco", "gee", "gep", "cue")
 COMPONENTS = tuple(dict.fromkeys(name for model in MODELS.values() for name in model.components))
 
 
@@ -139,12 +142,14 @@ def component_of(model: str, response: str) -> str:
     --------
     >>> component_of("npp_minus_rh", "NEP of Horqin"), component_of("casa_gsmsr", "soil_respiration")
     ('nep', 'rs')
-    >>> component_of("npp_minus_rh", "gpp")
-    ''
+    >>> component_of("npp_minus_rh", "gpp"), component_of("npp_minus_rh", "nee"), component_of("npp_minus_rh", "NPP of Horqin")
+    ('', '', 'npp')
     """
     plain = LONG_NAMES.get(response.lower(), response.lower())
-    if plain in COMPONENTS:
-        return plain if plain in MODELS[model].components else ""
+    named = [word for word in re.split(r"[\W_]+", plain) if word in (*COMPONENTS, *NOT_GIVEN)]
+    if named:
+        part = "nep" if "nep" in named else named[0]
+        return part if part in MODELS[model].components else ""
     known = guess(response)
     return "nep" if known is None or known.name == "nep" else ""
 

@@ -79,8 +79,12 @@ def _layer_problems(view: Raw) -> Found:
     missing = [names for names in layer_needs(view.model, view.nep) if not set(names) & set(given)]
     if missing:
         shown = ", ".join(" or ".join(map(repr, names)) for names in missing)
-        near = "".join(dict.fromkeys(hint(names[0], _unused(view)) for names in missing))
+        near = "".join(dict.fromkeys(_near(names[0], _unused(view)) for names in missing))
         yield ("nep", "model"), f"{view.model!r} needs layer{'s' * (len(missing) > 1)} {shown}: add under [layers]{near}"
+
+
+def _near(name: str, unused: list[str]) -> str:
+    return hint(name, unused) or hint(name.removesuffix("_monthly"), unused)
 
 
 def _unused(view: Raw) -> list[str]:

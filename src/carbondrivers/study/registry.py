@@ -17,6 +17,13 @@ from pydantic import BaseModel, ConfigDict
 from carbondrivers.attribution.result import Result
 
 Need = Literal["sample", "stack", "truth", "components"]
+NEEDS: Mapping[Need, str] = {
+    "sample": "a sample: a response and drivers",
+    "stack": "a stack of grids of the response over the years",
+    "truth": "the planted truth of a virtual region",
+    "components": "the monthly parts of an NEP model (nep.model other than 'given')",
+}
+"""What each need is, in words."""
 
 
 # An option with this extra names drivers: ``check`` holds it to those of the study.

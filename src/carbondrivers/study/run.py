@@ -15,7 +15,7 @@ from carbondrivers.provenance import content_key
 from carbondrivers.reports.folder import require_apart
 from carbondrivers.study.check import LoadedStudy, check_data, load_study
 from carbondrivers.study.inputs import Inputs, Source
-from carbondrivers.study.registry import Step, StepOptions, steps
+from carbondrivers.study.registry import NEEDS, Step, StepOptions, steps
 from carbondrivers.study.state import Kept, State
 
 STATE = ".state"
@@ -55,7 +55,7 @@ def planned(study: LoadedStudy, inputs: Inputs, only: str | None = None) -> dict
         asked = name in study.spec.analyses
         ready = all(before in chosen for before in step.after)
         if asked and not inputs.has(step.needs):
-            raise StudyError(f"analyses.{name} needs a {step.needs} of the response, and these data have none: drop it")
+            raise StudyError(f"analyses.{name} needs {NEEDS[step.needs]}, and these data have none: drop it")
         if asked or (step.automatic and ready and inputs.has(step.needs)):
             chosen[name] = study.spec.analyses.get(name) or step.options()
     if only is None:

@@ -155,7 +155,9 @@ def _are_degrees(frame: pd.DataFrame, coordinates: tuple[str, str]) -> bool:
 def _response(found: Sequence[Guess]) -> Guess | None:
     for name in RESPONSES:
         # A stack can also be asked for its trend: it goes before a single grid of the same variable.
-        same = sorted((g for g in found if g.canonical == name), key=lambda g: (not g.years, _is_count(g.name)))
+        same = sorted(
+            (g for g in found if g.canonical.removesuffix("_monthly") == name), key=lambda g: (not g.years, _is_count(g.name))
+        )
         if same:
             return same[0]
     return next((g for g in sorted(found, key=lambda g: not g.years) if not _is_count(g.name)), None)
