@@ -43,6 +43,9 @@ class What(StrEnum):
     methods = "methods"
     steps = "steps"
     variables = "variables"
+    products = "products"
+    legends = "legends"
+    derivations = "derivations"
     keys = "keys"
     parameters = "parameters"
 
@@ -114,17 +117,24 @@ def new(
 
 @app.command()
 def check(study: Annotated[Path, typer.Argument(help="Study file.")], data: Data = None) -> None:
-    """Check a study file and the data it names; nothing is run."""
+    """Check a study file and the data it names, and print what the data hold; nothing is run."""
     from carbondrivers.errors import StudyError
     from carbondrivers.study.check import check_data, load_study
     from carbondrivers.study.inputs import Inputs
     from carbondrivers.study.run import planned
+    from carbondrivers.study.survey import lines_of, survey_of
 
     loaded = load_study(study, data)
     problems = check_data(loaded)
     if problems:
         raise StudyError("\n".join(problem.text(str(study)) for problem in problems))
-    steps = planned(loaded, Inputs(loaded, loaded.spec.study.seed))
+    inputs = Inputs(loaded, loaded.spec.study.seed)
+    steps = planned(loaded, inputs)
+    survey = survey_of(inputs)
+    for line in lines_of(survey) if survey else ():
+        typer.echo(line)
+    if survey and not survey.is_fit:
+        raise StudyError(f"{study}: the data are not fit for a run: mend what is called an error above")
     typer.echo(f"{study}: no problem found. Steps: {', '.join(steps)}")
 
 
@@ -136,9 +146,13 @@ def run(
     only: Annotated[str | None, typer.Option("--only", metavar="STEP", help="Run one step alone.")] = None,
     seed: Seed = None,
     fresh: Fresh = False,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="ADDRESS", help="Dask scheduler to compute on, such as tcp://host:8786.")
+    ] = None,
 ) -> None:
     """Run a study: check it, run its steps (finished ones are not run again), write the report."""
-    _run(study, out or Path(f"results-{study.stem}"), data, seed, only, fresh)
+    with _on_cluster(cluster):
+        _run(study, out or Path(f"results-{study.stem}"), data, seed, only, fresh)
 
 
 @app.command()
@@ -153,7 +167,7 @@ def report(
 
 @app.command(name="list")
 def list_(what: Annotated[What, typer.Argument(help="What to list.")] = What.methods) -> None:
-    """List methods, steps, variables, the keys of a study file or the tables of parameters."""
+    """List methods, steps, variables, products, legends, derivations, study keys or tables of parameters."""
     from carbondrivers.study.explain import list_keys
 
     if what is What.keys:
@@ -186,6 +200,18 @@ def _listing(what: What) -> Iterator[tuple[str, str]]:
         from carbondrivers.study.explain_parameters import list_parameters
 
         yield from list_parameters()
+    elif what is What.products:
+        from carbondrivers.datasets.products import products
+
+        yield from ((p.name, f"{p.title}: {', '.join(p.variables)} [{p.grid}; {p.step}]") for p in products().values())
+    elif what is What.legends:
+        from carbondrivers.datasets.legends import legends
+
+        yield from ((entry.name, f"{entry.title} ({len(entry.names)} codes)") for entry in legends().values())
+    elif what is What.derivations:
+        from carbondrivers.datasets.derive import derivations
+
+        yield from ((d.name, f"{d.title} (from {', '.join(i.name for i in d.inputs)})") for d in derivations().values())
     else:
         from carbondrivers.catalogue import variables
 
@@ -216,6 +242,26 @@ def _run(study: Path, out: Path, data: Path | None, seed: int | None, only: str 
         for message in kept.warnings:
             _say(f"[yellow]warning:[/] {_plain(message)}")
     _say_written(out, found)
+
+
+@contextmanager
+def _on_cluster(address: str | None) -> Iterator[None]:
+    """Compute on a dask scheduler; on threads of this machine where no address is given."""
+    if address is None:
+        yield
+        return
+    from carbondrivers.errors import OptionError
+
+    try:
+        from distributed import Client
+    except ImportError:
+        raise OptionError("--cluster needs dask's distributed scheduler: pip install 'carbondrivers[cluster]'") from None
+    try:
+        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, TimeoutError) as error:
+        raise OptionError(f"--cluster {address!r}: no scheduler answers there ({error}): start one (dask scheduler)") from None
+    with client:
+        yield
 
 
 def _say_written(out: Path, lint: list[str]) -> None:

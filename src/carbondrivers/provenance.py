@@ -17,9 +17,17 @@ PACKAGES = ("numpy", "pandas", "scipy", "xarray", "dask", "rasterio", "pyproj", 
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, read in blocks of 1 MiB."""
+    """Return the SHA-256 of a file's bytes, read by parts; of a folder (a Zarr store) that of its files' names and bytes."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return hash_text("".join(f"{file.relative_to(path).as_posix()} {hash_file(file)}\n" for file in files))
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def file_size(path: Path) -> int:
+    """Return the bytes of a file, or of all files of a folder (a Zarr store)."""
+    return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
 
 
 def hash_text(text: str) -> str:

@@ -8,7 +8,7 @@ Sources: Theil (1950); Sen (1968), doi:10.1080/01621459.1968.10480934; Mann (194
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -18,26 +18,29 @@ import xarray as xr
 from scipy import stats
 
 from carbondrivers.attribution import trend_kernels as kernels
-from carbondrivers.attribution.inference import Floats, benjamini_hochberg
+from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.trend_maps import CLASSES as CLASSES
+from carbondrivers.attribution.trend_maps import (
+    STATISTICS,
+    Tally,
+    adjusted_map,
+    cell_trends,
+    class_map,
+    class_shares,
+    regional_series,
+    tally,
+)
 from carbondrivers.datasets.grids import cell_areas
 from carbondrivers.errors import DataError, OptionError, choose
 from carbondrivers.provenance import history_line
 
-BLOCK = 2048
 TIME_NAMES = ("year", "time")
-STATISTICS = (
-    "ols_slope", "ols_intercept", "ols_std_error", "ols_statistic", "ols_p", "sen_slope", "sen_intercept",
-    "sen_ci_low", "sen_ci_high", "mk_s", "mk_z", "mk_p", "tau_a", "tau_b", "n_valid",
-)  # fmt: skip
-CLASSES = (
-    "Extremely significant increase", "Significant increase", "Non-significant increase",
-    "Non-significant decrease", "Significant decrease", "Extremely significant decrease", "No trend (S = 0)",
-)  # fmt: skip
 Significance = Literal["benjamini_hochberg", "naive"]
 TrendMethod = Literal["ols", "theil_sen", "mann_kendall"]
 TREND_METHODS: tuple[TrendMethod, ...] = get_args(TrendMethod)
+Keep = Callable[[xr.Dataset], xr.Dataset]
 PREFIX = {"ols": "ols_", "theil_sen": "sen_"}
 
 
@@ -78,6 +81,7 @@ def trend(
     method: Sequence[TrendMethod] = TREND_METHODS,
     min_valid: int | None = None,
     significance: Significance = "benjamini_hochberg",
+    keep: Keep | None = None,
 ) -> TrendResult:
     """Estimate the trend of every cell and of the region.
 
@@ -92,6 +96,10 @@ def trend(
         Fewest valid years of a cell; the default is 70 % of the years, at least 10.
     significance
         The p that classes the map: adjusted over all cells, or as it is.
+    keep
+        Where the maps go: a function that takes a lazy data set and returns it when it is kept, such as
+        ``carbondrivers.datasets.write.keep_grid`` for a folder. With it no map is ever held whole in memory; by default
+        maps are held.
 
     Raises
     ------
@@ -116,42 +124,49 @@ def trend(
     choose(significance, ("benjamini_hochberg", "naive"), "significance")
     dim, years = _true_years(stack)
     needed = _fewest(min_valid, len(years))
-    reference = float(np.floor(years.min()))
-    maps = _cell_trends(stack, dim, years - reference, needed)
-    left_out = tuple(prefix for name, prefix in PREFIX.items() if name not in method)
-    maps = maps.drop_vars([name for name in STATISTICS if name.startswith(left_out)] if left_out else [])
-    if not bool((maps["n_valid"] >= needed).any()):
-        raise DataError(
-            f"no cell of {stack.name or 'the stack'!r} has {needed} valid years of {len(years)}: "
-            "give more years, or lower min_valid"
-        )
-    maps["mk_p_adjusted"] = (maps["mk_p"].dims, benjamini_hochberg(maps["mk_p"].to_numpy().astype(np.float64)))
-    deciding = "mk_p_adjusted" if significance == "benjamini_hochberg" else "mk_p"
-    maps["trend_class"] = _class_map(maps, deciding)
-    maps.attrs |= {"crs": stack.attrs.get("crs", ""), "reference_year": reference}
     parameters = {
         "method": list(method),
         "min_valid": needed,
         "significance": significance,
         "years": [float(years.min()), float(years.max())],
     }
-    maps.attrs["history"] = provenance = history_line("trend", **parameters)
-    areas = cell_areas(maps["n_valid"].assign_attrs(crs=stack.attrs.get("crs", "")))
-    enough, complete = maps["n_valid"] >= needed, maps["n_valid"] == len(years)
-    steady = bool(complete.any())
-    series = _regional_series(stack, dim, years, areas, complete if steady else enough)
+    provenance = history_line("trend", **parameters)
+    reference = float(np.floor(years.min()))
+    about = {"crs": stack.attrs.get("crs", ""), "reference_year": reference, "history": provenance}
+    keep = keep or xr.Dataset.compute
+    maps = cell_trends(stack, dim, years - reference, needed)
+    left_out = tuple(prefix for name, prefix in PREFIX.items() if name not in method)
+    maps = maps.drop_vars([name for name in STATISTICS if name.startswith(left_out)] if left_out else [])
+    maps = keep(_described(maps, stack).assign_attrs(about))
+    counted = tally(maps, len(years))
+    enough, complete = counted.cells(needed), counted.cells(len(years))
+    if not enough:
+        raise DataError(
+            f"no cell of {stack.name or 'the stack'!r} has {needed} valid years of {len(years)}: "
+            "give more years, or lower min_valid"
+        )
+    maps = maps.merge(keep(_classed(maps, counted, significance).assign_attrs(about)), join="override", compat="override")
+    areas = cell_areas(maps["n_valid"].assign_attrs(crs=about["crs"]))
+    series = regional_series(stack, dim, years, areas, maps["n_valid"] >= (len(years) if complete else needed))
     return TrendResult(
         method="trend",
         parameters=parameters,
-        n=int(enough.sum()),
-        notes=(*_notes(maps, years, needed), *_series_note(int(enough.sum()), int(complete.sum()))),
+        n=enough,
+        notes=(*_notes(counted.valid, years, needed), *_series_note(enough, complete)),
         provenance=provenance,
         variables=_variables(stack),
-        grid=_described(maps, stack),
-        classes=pd.concat([_shares(maps, areas, p) for p in ("mk_p", "mk_p_adjusted")], ignore_index=True),
+        grid=maps,
+        classes=class_shares(maps, areas),
         series=series,
         regional=_regional_trend(series, method),
     )
+
+
+def _classed(maps: xr.Dataset, counted: Tally, significance: Significance) -> xr.Dataset:
+    """Return the maps of adjusted p and of classes, lazy if the others are."""
+    deciding = "mk_p_adjusted" if significance == "benjamini_hochberg" else "mk_p"
+    p = {"mk_p": maps["mk_p"], "mk_p_adjusted": adjusted_map(maps["mk_p"], counted)}
+    return xr.Dataset({"mk_p_adjusted": p["mk_p_adjusted"], "trend_class": class_map(p[deciding], maps["mk_s"], deciding)})
 
 
 def _true_years(stack: xr.DataArray) -> tuple[str, Floats]:
@@ -193,83 +208,6 @@ def _fewest(min_valid: int | None, years: int) -> int:
     return min_valid
 
 
-def _cell_trends(stack: xr.DataArray, dim: str, times: Floats, needed: int) -> xr.Dataset:
-    chunked = stack.chunk({dim: -1}) if stack.chunks is not None else stack
-    order = np.argsort(times)
-    stacked = (
-        xr.apply_ufunc(
-            _all_statistics,
-            chunked,
-            kwargs={"times": times[order], "order": order, "needed": needed, "name": str(stack.name or "the stack")},
-            input_core_dims=[[dim]],
-            output_core_dims=[["statistic"]],
-            dask="parallelized",
-            output_dtypes=[np.float64],
-            dask_gufunc_kwargs={"output_sizes": {"statistic": len(STATISTICS)}},
-        )
-        .transpose("y", "x", "statistic")
-        .compute()
-    )
-    keep = {name: stacked[name] for name in ("y", "x") if name in stacked.coords}
-    return xr.Dataset({s: (("y", "x"), stacked.to_numpy()[..., i]) for i, s in enumerate(STATISTICS)}, coords=keep)
-
-
-def _all_statistics(values: Floats, *, times: Floats, order: np.ndarray, needed: int, name: str) -> Floats:
-    """Return (..., statistics) of values (..., years), in blocks of cells."""
-    flat = values.reshape(-1, values.shape[-1])
-    out = np.full((len(flat), len(STATISTICS)), np.nan)
-    for start in range(0, len(flat), BLOCK):
-        block = flat[start : start + BLOCK, order].astype(np.float64)
-        if np.isinf(block).any():
-            raise DataError(f"{name!r} holds infinite values: set them to NaN before estimating a trend")
-        count = (~np.isnan(block)).sum(axis=1)
-        rows = np.flatnonzero(count >= needed)
-        out[start : start + len(block), -1] = count
-        if rows.size:
-            out[start + rows, :-1] = _block_statistics(block[rows], times)
-    return out.reshape(*values.shape[:-1], len(STATISTICS))
-
-
-def _block_statistics(y: Floats, t: Floats) -> Floats:
-    line = kernels.ols(y, t)
-    test = kernels.mann_kendall(y)
-    sen = kernels.theil_sen(y, t, test.variance)
-    return np.column_stack([*line, *sen, test.s, test.z, test.p, test.tau_a, test.tau_b])
-
-
-def _class_map(maps: xr.Dataset, p_name: str) -> xr.DataArray:
-    p, s = maps[p_name].to_numpy(), maps["mk_s"].to_numpy()
-    level = np.where(p < 0.01, 0.0, np.where(p < 0.05, 1.0, 2.0))
-    codes = np.where(s > 0, level, np.where(s < 0, 5.0 - level, 6.0))
-    codes = np.where(np.isfinite(p), codes, np.nan)
-    attrs = {"classes": list(CLASSES), "long_name": "Trend class", "p": p_name}
-    return xr.DataArray(codes, dims=("y", "x"), coords=maps.coords, attrs=attrs)
-
-
-def _shares(maps: xr.Dataset, areas: xr.DataArray, p_name: str) -> pd.DataFrame:
-    codes = _class_map(maps, p_name).to_numpy()
-    valid = np.isfinite(codes)
-    kind = codes[valid].astype(np.int64)
-    n = np.bincount(kind, minlength=len(CLASSES))
-    area = np.bincount(kind, weights=areas.to_numpy()[valid], minlength=len(CLASSES))
-    table = pd.DataFrame({"level": CLASSES, "n": n, "area_km2": area, "share": area / area.sum()})
-    table["share_of"] = "area of the cells with enough valid years"
-    table["method"] = {"mk_p": "Mann-Kendall, naive P", "mk_p_adjusted": "Mann-Kendall, naive P, adjusted (BH)"}[p_name]
-    return table
-
-
-def _regional_series(stack: xr.DataArray, dim: str, years: Floats, areas: xr.DataArray, used: xr.DataArray) -> pd.DataFrame:
-    weight = areas.where(used, 0.0)
-    inside = stack.where(used)
-    present = inside.notnull()
-    sums = {"total": inside.fillna(0.0) * weight, "area": present * weight, "n": present}
-    found = xr.Dataset({name: values.sum(("y", "x")) for name, values in sums.items()}).compute()
-    total, area = (found[name].to_numpy().astype(np.float64) for name in ("total", "area"))
-    mean = np.divide(total, area, out=np.full(total.shape, np.nan), where=area > 0)
-    table = pd.DataFrame({"year": years, "estimate": mean, "n": found["n"].to_numpy()})
-    return table.sort_values("year", ignore_index=True)
-
-
 def _regional_trend(series: pd.DataFrame, method: Sequence[TrendMethod]) -> pd.DataFrame:
     t, y = series["year"].to_numpy(np.float64), series["estimate"].to_numpy(np.float64)[None, :]
     origin = t[0]
@@ -307,9 +245,8 @@ def _described(maps: xr.Dataset, stack: xr.DataArray) -> xr.Dataset:
     return maps
 
 
-def _notes(maps: xr.Dataset, years: Floats, needed: int) -> tuple[str, ...]:
-    absent = int((maps["n_valid"] == 0).sum())
-    short = int(((maps["n_valid"] > 0) & (maps["n_valid"] < needed)).sum())
+def _notes(valid: np.ndarray, years: Floats, needed: int) -> tuple[str, ...]:
+    absent, short = int(valid[0]), int(valid[1:needed].sum())
     notes = [
         "P-values of trends are naive: they take the years of a cell as independent, and autocorrelated years give too many "
         "trends. Adjusting over the map (BH) holds the share of false trends among the significant cells only if the P of "
@@ -317,7 +254,7 @@ def _notes(maps: xr.Dataset, years: Floats, needed: int) -> tuple[str, ...]:
     ]
     if absent:
         notes.append(
-            f"{absent:,} of {maps['n_valid'].size:,} cells have no value in any year: they lie outside the study area or are "
+            f"{absent:,} of {int(valid.sum()):,} cells have no value in any year: they lie outside the study area or are "
             "masked."
         )
     if short:

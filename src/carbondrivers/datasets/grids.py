@@ -78,8 +78,9 @@ def cell_areas(da: xr.DataArray) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        float64, dimensions (y, x), km2. Projected grids: the product of the sides in metres. Geographic grids: the
-        spherical zone between the cell's edges, ``R^2 dlon (sin lat_north - sin lat_south)``, R = 6371.0088 km.
+        float64, dimensions (y, x), km2; lazy if the grid is. Projected grids: the product of the sides in metres.
+        Geographic grids: the spherical zone between the cell's edges, ``R^2 dlon (sin lat_north - sin lat_south)``,
+        R = 6371.0088 km.
 
     Raises
     ------
@@ -112,13 +113,11 @@ def cell_areas(da: xr.DataArray) -> xr.DataArray:
         factor = crs.axis_info[0].unit_conversion_factor / 1000.0
         height, width = np.abs(np.diff(y_edges)) * factor, np.abs(np.diff(x_edges)) * factor
         _warn_distorted(da, crs)
-    return xr.DataArray(
-        np.outer(height, width),
-        coords={"y": da["y"].to_numpy(), "x": da["x"].to_numpy()},
-        dims=("y", "x"),
-        name="area",
-        attrs={"units": "km2", "long_name": "Cell area", "crs": da.attrs["crs"]},
-    )
+    sides = [xr.DataArray(side, {axis: da[axis].to_numpy()}, (axis,)) for axis, side in (("y", height), ("x", width))]
+    if da.chunks is not None:
+        sides = [side.chunk({axis: da.chunksizes[axis]}) for axis, side in zip(("y", "x"), sides, strict=True)]
+    areas = sides[0] * sides[1]
+    return areas.rename("area").assign_attrs(units="km2", long_name="Cell area", crs=da.attrs["crs"])
 
 
 def _zone_sides(x_edges: np.ndarray, y_edges: np.ndarray, radian: float) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
-"""One raster file to one labelled grid: GeoTIFF by rioxarray, NetCDF by xarray, and refusals in plain words.
+"""One raster file to one lazy, labelled grid: which reader it needs, and refusals in plain words.
 
 What a file is, its first bytes say, not its name: a web page, a virtual raster or an archive called ``.tif`` is named
-as such and never handed to a library that would open what it points to.
+as such and never handed to a library that would open what it points to. Only local files are read, and only by the
+four readers named here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,20 +23,18 @@ from carbondrivers.datasets.grids import is_geographic, orient
 from carbondrivers.errors import DataError, did_you_mean
 
 MAX_CELLS = 20_000_000_000
-CHUNK_CELLS = 512 * 512
-PROBE_CELLS = 8192 * 8192
+MAX_BLOCK = 2**28
+# Deflate packs zeros a thousandfold and no better; more means a file that holds nothing but its header.
+MAX_RATIO, SUSPECT_BYTES = 1100, 2**32
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NETCDF = (b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05")
-AXES = {
-    "x": {"x", "lon", "long", "longitude", "easting"},
-    "y": {"y", "lat", "latitude", "northing"},
-    "time": {"time", "year", "years", "date", "t"},
-}
+HDF4 = b"\x0e\x03\x13\x01"
+ZARR = ("zarr.json", ".zgroup")
 
 
 @dataclass(frozen=True, slots=True)
 class RasterFile:
-    """One file of a layer, and the year and month that its name stands for."""
+    """One file of a layer (a Zarr store is a folder), and the year and month that its name stands for."""
 
     path: Path
     year: int | None = None
@@ -45,10 +44,10 @@ class RasterFile:
 def series_files(root: Path, source: str, years: tuple[int, int] | None, where: str) -> list[RasterFile]:
     """Return the files that a source stands for, in the order of time; every one must be there."""
     full = Path(os.path.abspath(root / source))  # noqa: PTH100 - lexical: links inside the root may point anywhere
-    if not full.is_relative_to(os.path.abspath(root)):  # noqa: PTH100
+    if "://" in source or not full.is_relative_to(os.path.abspath(root)):  # noqa: PTH100
         raise DataError(f"{where}: the path leaves the data folder; copy or link the file into it")
     if "{" not in source:
-        if not full.is_file():
+        if not _there(full):
             near = did_you_mean(full.name, [p.name for p in full.parent.glob("*")] if full.parent.is_dir() else [])
             raise DataError(f"{where}: there is no such file.{near} Check the path, it is relative to the data folder")
         return [RasterFile(full)]
@@ -58,7 +57,7 @@ def series_files(root: Path, source: str, years: tuple[int, int] | None, where: 
     first, last = years or _years_present(full, where)
     months: list[int | None] = [*range(1, 13)] if "{month" in source else [None]
     files = [RasterFile(_fill(full, y, m), y, m) for y in range(first, last + 1) for m in months]
-    missing = [file.path.name for file in files if not file.path.is_file()]
+    missing = [file.path.name for file in files if not _there(file.path)]
     if missing:
         more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
         raise DataError(
@@ -66,6 +65,11 @@ def series_files(root: Path, source: str, years: tuple[int, int] | None, where: 
             f"{', '.join(missing[:6])}{more}; add them or narrow the years"
         )
     return files
+
+
+def _there(path: Path) -> bool:
+    """Return whether a path is a file or a folder; a pipe or a device would never end."""
+    return path.is_file() or path.is_dir()
 
 
 def _fill(pattern: Path, year: int, month: int | None) -> Path:
@@ -86,7 +90,7 @@ def _years_present(pattern: Path, where: str) -> tuple[int, int]:
 def open_file(
     file: RasterFile, where: str, *, variable: str | None, years: tuple[int, int] | None, nodata: float | None
 ) -> xr.DataArray:
-    """Open one file lazily as a grid.
+    """Open one file as a grid whose values are read when they are asked for.
 
     Parameters
     ----------
@@ -100,51 +104,116 @@ def open_file(
     Returns
     -------
     xarray.DataArray
-        Dimensions y and x, and year or time where the file has several layers; x ascending, y descending; masked and
-        scaled; attributes crs and, where the file says so, units, long_name and resolution. Its ``close`` closes the file.
+        Dimensions y and x in any order, and year or time where the file has several layers; x ascending, y descending;
+        masked and scaled; attributes crs and, where the file says so, units, long_name and resolution. Encoding: block
+        (rows and columns that are stored together), stored (their type), and what ``masked`` and ``read_raster`` need.
+        Its ``close`` closes the file. It is no dask array: slicing it stays lazy, computing with it reads it.
 
     Raises
     ------
     DataError
-        If the file is not a readable, georeferenced, regular GeoTIFF or NetCDF grid.
+        If the file is not a readable, georeferenced, regular grid of a kind that is read here.
     """
-    with file.path.open("rb") as stream:
-        head = stream.read(512)
-    if head.startswith(TIFF):
-        if variable is not None:
-            raise DataError(f"{where}: a GeoTIFF has no variables; leave variable out (got {variable!r})")
-        da = _open_tiff(file, years, nodata, where)
-    elif head.startswith(NETCDF):
-        da = _open_netcdf(file.path, variable, nodata, where)
-    else:
-        raise DataError(f"{where}: the file {_what_it_is(head)}; give a GeoTIFF or NetCDF file")
+    da = _reader(file, where, variable, years)
     try:
         _check_grid(da)
         grid = orient(da, where)
     except DataError as error:
         raise DataError(f"{where}: {str(error).removeprefix(where).strip()}") from None
+    turned = float(da["x"].max()) - float(grid["x"].max()) > 1.0
+    grid.encoding = da.encoding | {"nodata": nodata, "turned": turned}
     if grid is not da:
         grid.set_close(da.close)
     return grid
 
 
+def _reader(file: RasterFile, where: str, variable: str | None, years: tuple[int, int] | None) -> xr.DataArray:
+    from carbondrivers.datasets import cf_grids, geotiff, modis_hdf
+
+    if file.path.is_dir():
+        if not any((file.path / name).is_file() for name in ZARR):
+            raise DataError(f"{where}: it is a folder, and no Zarr store; name the file in it")
+        return cf_grids.open_zarr(file.path, variable, where)
+    with file.path.open("rb") as stream:
+        head = stream.read(512)
+    if head.startswith(TIFF):
+        if variable is not None:
+            raise DataError(f"{where}: a GeoTIFF has no variables; leave variable out (got {variable!r})")
+        return geotiff.open_geotiff(file, years, where)
+    if head.startswith(NETCDF):
+        return cf_grids.open_netcdf(file.path, variable, where)
+    if head.startswith(HDF4):
+        return modis_hdf.open_modis(file.path, variable, where)
+    raise DataError(f"{where}: the file {_what_it_is(head)}; give a GeoTIFF, NetCDF, Zarr or MODIS HDF4 file")
+
+
+def masked(values: np.ndarray, encoding: Mapping[Any, Any], dtype: np.dtype) -> np.ndarray:
+    """Return values as floats, with NaN where they are `nodata` as stored, or outside the range that the file calls valid.
+
+    Parameters
+    ----------
+    values
+        As read: scale and offset were applied.
+    encoding
+        That of the grid from ``open_file``.
+    dtype
+        float32 or float64.
+    """
+    found = np.asarray(values, dtype=dtype)
+    nodata, valid = encoding.get("nodata"), encoding.get("valid")
+    scale, offset = encoding.get("scale_factor", 1.0), encoding.get("add_offset", 0.0)
+    half = 0.0 if (scale, offset) == (1.0, 0.0) else abs(scale) / 2.0
+    missing = np.zeros(found.shape, dtype=bool)
+    with np.errstate(invalid="ignore"):
+        if nodata is not None:
+            target = nodata * scale + offset
+            missing |= abs(found - target) <= max(half, 1e-6 * abs(target)) if half else found == dtype.type(target)
+        if valid is not None:
+            missing |= (found < valid[0] - half) | (found > valid[1] + half)
+    return np.where(missing, dtype.type(np.nan), found) if missing.any() else found
+
+
+def float_type(*stored: np.dtype) -> np.dtype:
+    """Return float32 where it tells all stored values apart, float64 otherwise.
+
+    Examples
+    --------
+    >>> float_type(np.dtype("int16"), np.dtype("float32")), float_type(np.dtype("int32"))
+    (dtype('float32'), dtype('float64'))
+    """
+    small = all(kind.itemsize <= (4 if kind.kind == "f" else 2) for kind in stored)
+    return np.dtype(np.float32 if small else np.float64)
+
+
 def _check_grid(da: xr.DataArray) -> None:
-    """Refuse what is no numbers, and degrees that no place on earth has."""
+    """Refuse what is no numbers, and coordinates that the reference system does not have."""
     if da.dtype.kind not in "fiub":
         kind = "complex numbers: write the real part or the modulus" if da.dtype.kind == "c" else "no numbers: write numbers"
         raise DataError(f"the cells hold {kind}")
     if not da.size:
         raise DataError("the grid has no cell: write it again")
+    reach = {axis: _furthest(da, axis) for axis in ("x", "y")}
+    remedy = "write the one that the coordinates are in (gdal_edit.py -a_srs EPSG:...)"
+    crs = str(da.attrs["crs"])[:40]
     if not is_geographic(da):
+        if abs(reach["x"]) <= 360.0 and abs(reach["y"]) <= 90.0 and max(_steps(da)) < 0.5:
+            raise DataError(f"its coordinates are degrees, but its CRS {crs} is projected: {remedy}")
         return
+    swapped = 90.0 < abs(reach["y"]) <= 360.0 and abs(reach["x"]) <= 90.0
     for axis, most, what in (("x", 360.0, "longitude"), ("y", 90.0, "latitude")):
-        values = da[axis].to_numpy() if axis in da.coords else np.zeros(1)
-        reach = float(values[np.abs(values).argmax()])
-        if abs(reach) > most + 1e-6:
-            raise DataError(
-                f"coordinates reach {axis} = {reach:.10g}, which is no {what}: the CRS {str(da.attrs['crs'])[:40]} is wrong; "
-                "write the one that the coordinates are in (gdal_edit.py -a_srs EPSG:...)"
-            )
+        if abs(reach[axis]) > most + 1e-6:
+            cause = "x and y are exchanged: write longitude as x" if swapped else f"the CRS {crs} is wrong; {remedy}"
+            raise DataError(f"coordinates reach {axis} = {reach[axis]:.10g}, which is no {what}: {cause}")
+
+
+def _furthest(da: xr.DataArray, axis: str) -> float:
+    values = da[axis].to_numpy() if axis in da.coords else np.zeros(1)
+    return float(values[np.abs(values).argmax()])
+
+
+def _steps(da: xr.DataArray) -> tuple[float, float]:
+    sizes = [abs(float(da[axis][1] - da[axis][0])) for axis in ("x", "y") if axis in da.coords and da.sizes[axis] > 1]
+    return (min(sizes), max(sizes)) if sizes else (1.0, 1.0)
 
 
 def _what_it_is(head: bytes) -> str:
@@ -153,181 +222,51 @@ def _what_it_is(head: bytes) -> str:
         b"<vrtdataset": "is a GDAL virtual raster (VRT), which may read any other file",
         b"<!doctype": "is a web page, so the download failed (a login page, perhaps)",
         b"<html": "is a web page, so the download failed (a login page, perhaps)",
-        b"\x0e\x03\x13\x01": "is HDF4",
         b"pk\x03\x04": "is a zip archive, to be unpacked first",
         b"\x1f\x8b": "is a gzip archive, to be unpacked first",
         b"version https://git-lfs": "is a Git LFS pointer, not the file",
     }
     found = [words for magic, words in kinds.items() if text.startswith(magic)]
-    return found[0] if found else "is neither a GeoTIFF nor a NetCDF file" if head else "is empty (0 bytes)"
+    return found[0] if found else "is no raster of a kind that is known here" if head else "is empty (0 bytes)"
 
 
 @contextmanager
-def readable(where: str) -> Iterator[None]:
-    """Turn a library's failure to read into one line; their warnings about a file's metadata are ours to judge."""
-    import rasterio
-
+def in_one_line(where: str) -> Iterator[None]:
+    """Turn a library's failure to read into one line."""
     try:
-        # Outside an Env of rasterio, and in threads of dask, GDAL prints its warnings on stderr by itself.
-        with warnings.catch_warnings(), rasterio.Env(CPL_LOG=os.devnull):
-            warnings.simplefilter("ignore")
-            yield
-    except (OSError, RuntimeError, ValueError, OverflowError) as error:
+        yield
+    except (OSError, RuntimeError, ValueError, OverflowError, LookupError, TypeError) as error:
         said = str(error.__cause__ or error).strip()
         cause = (said.splitlines() or [type(error).__name__])[0][:160]
         raise DataError(f"{where}: cannot be read, truncated or damaged ({cause}); fetch or write it again") from None
 
 
-def _check_size(cells: int, where: str) -> None:
+@contextmanager
+def readable(where: str) -> Iterator[None]:
+    """Turn a library's failure to read into one line; their warnings about a file's metadata are ours to judge.
+
+    Not for worker threads: the filter of warnings belongs to the whole process.
+    """
+    with in_one_line(where), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def check_size(stored: int, shape: Iterable[int], itemsize: int, block: Iterable[int], where: str) -> None:
+    """Refuse a grid by what its header declares: too many cells, far more than `stored` bytes can hold, or one huge block."""
+    cells, together = (int(np.prod([int(n) for n in sizes], dtype=object)) for sizes in (shape, block))
     if cells > MAX_CELLS:
         raise DataError(
             f"{where}: its header declares {cells:,} cells, more than {MAX_CELLS:,}: "
             "the file is damaged or hostile, or it must be cut into regions first"
         )
-
-
-def _open_tiff(file: RasterFile, years: tuple[int, int] | None, nodata: float | None, where: str) -> xr.DataArray:
-    import rasterio
-    import rioxarray
-
-    with readable(where), rasterio.open(file.path, driver="GTiff") as header:
-        shape, crs, affine, block = (header.count, *header.shape), header.crs, header.transform, header.block_shapes[0]
-        unit = next((u for u in header.units if u), "")
-        _check_size(int(np.prod(shape, dtype=object)), where)
-        _check_data_of_tiff(header, where)
-    if crs is None or affine.is_identity:
-        lacks = "CRS" if crs is None else "georeference"
-        raise DataError(f"{where}: the file has no {lacks}; write it again with one (gdal_edit.py -a_srs EPSG:...)")
-    if affine.b or affine.d:
-        raise DataError(f"{where}: the grid is rotated; warp it to a north-up grid first")
-    with readable(where):
-        chunks = dict(zip(("y", "x"), _space_chunks(shape[1:], block), strict=True))
-        opened = rioxarray.open_rasterio(file.path, mask_and_scale=True, chunks={"band": 1, **chunks}, driver="GTiff")
-    if not isinstance(opened, xr.DataArray):
-        raise DataError(f"{where}: the file has several pages; split it into one file a layer")
-    da = _mask_nodata(opened, nodata)
-    da.attrs = {"crs": crs.to_string(), "units": unit, "resolution": (abs(affine.a), abs(affine.e))}
-    da = _label_bands(da, file, years, where)
-    da.set_close(opened.close)
-    return da
-
-
-def _check_data_of_tiff(header: Any, where: str) -> None:
-    """Refuse complex numbers, and a file that was cut off: its last cell cannot be read."""
-    if any(dtype.startswith("complex") for dtype in header.dtypes):
-        raise DataError(f"{where}: the cells hold complex numbers; write the real part or the modulus")
-    if int(np.prod(header.block_shapes[-1])) <= PROBE_CELLS:
-        rows, columns = header.shape
-        header.read(header.count, window=((rows - 1, rows), (columns - 1, columns)))
-
-
-def _space_chunks(shape: tuple[int, ...], block: tuple[int, int]) -> tuple[int, int]:
-    """Return (rows, columns) of a chunk: whole blocks of the file, so that none is decoded twice."""
-    if block[1] >= shape[1]:
-        rows = max(1, CHUNK_CELLS // max(1, shape[1]) // block[0]) * block[0]
-        return min(rows, shape[0]), shape[1]
-    side = int(CHUNK_CELLS**0.5)
-    return tuple(min(size, max(1, side // b) * b) for size, b in zip(shape, block, strict=True))  # type: ignore[return-value]
-
-
-def _label_bands(da: xr.DataArray, file: RasterFile, years: tuple[int, int] | None, where: str) -> xr.DataArray:
-    count = da.sizes["band"]
-    if count == 1:
-        return da.isel(band=0, drop=True)
-    if file.year is None and years and years[1] - years[0] + 1 == count:
-        return da.rename(band="year").assign_coords(year=np.arange(years[0], years[1] + 1))
-    if file.year is not None and file.month is None and count == 12:
-        starts = [np.datetime64(f"{file.year}-{month:02d}-01", "ns") for month in range(1, 13)]
-        return da.rename(band="time").assign_coords(time=starts)
-    raise DataError(
-        f"{where}: the file has {count} bands; give years = (first, last) of as many years, or write one file a band"
-    )
-
-
-def _open_netcdf(path: Path, variable: str | None, nodata: float | None, where: str) -> xr.DataArray:
-    with readable(where):
-        data = xr.open_dataset(path, engine="netcdf4", decode_coords="all", decode_timedelta=False, cache=False)
-    da = data[_pick_variable(data, variable, where)]
-    axes = {str(dim): axis for dim in da.dims for axis, names in AXES.items() if str(dim).lower() in names}
-    extra = [str(dim) for dim in da.dims if str(dim) not in axes and da.sizes[dim] > 1]
-    if extra:
-        raise DataError(f"{where}: the variable has a dimension {extra[0]!r} beside time and space; select one level of it")
-    _check_size(int(np.prod(da.shape, dtype=object)), where)
-    crs = _netcdf_crs(data, da, geographic=any(dim.lower().startswith(("lat", "lon")) for dim in axes))
-    if crs is None:
-        raise DataError(f"{where}: the file has no CRS; write a grid_mapping or an attribute 'crs' into it")
-    attrs = {"crs": crs, **{key: str(da.attrs[key]) for key in ("units", "long_name") if key in da.attrs}}
-    da = da.squeeze([dim for dim in da.dims if str(dim) not in axes], drop=True)
-    da = da.reset_coords(drop=True).rename({dim: axis for dim, axis in axes.items() if dim != axis})
-    side = int(CHUNK_CELLS**0.5)
-    da = _mask_nodata(da.chunk({"y": min(side, da.sizes["y"]), "x": min(side, da.sizes["x"])}), nodata)
-    da.attrs = attrs
-    da = _decimal_coordinates(da)
-    da = _label_time(da, where) if "time" in da.dims else da
-    da.set_close(data.close)
-    return da
-
-
-def _decimal_coordinates(da: xr.DataArray) -> xr.DataArray:
-    """Read single-precision coordinates as the decimals that were written: else grids miss each other by 1e-4 cells."""
-    single = [axis for axis in ("x", "y") if axis in da.coords and da[axis].dtype == np.float32]
-    return da.assign_coords({axis: [float(str(value)) for value in da[axis].to_numpy()] for axis in single})
-
-
-def _mask_nodata(da: xr.DataArray, nodata: float | None) -> xr.DataArray:
-    """Empty the cells that hold `nodata` as stored, that is before scale and offset, which the library has applied."""
-    if nodata is None:
-        return da
-    scale, offset = float(da.encoding.get("scale_factor", 1.0)), float(da.encoding.get("add_offset", 0.0))
-    if (scale, offset) == (1.0, 0.0):
-        return da.where(da != nodata)
-    target = nodata * scale + offset
-    return da.where(abs(da - target) > max(abs(scale) / 2.0, 1e-6 * abs(target)))
-
-
-def _pick_variable(data: xr.Dataset, variable: str | None, where: str) -> str:
-    names = AXES["x"], AXES["y"]
-    gridded = [str(n) for n, da in data.data_vars.items() if all(s & {str(d).lower() for d in da.dims} for s in names)]
-    if variable is not None and variable not in gridded:
+    if cells * itemsize > max(SUSPECT_BYTES, MAX_RATIO * stored):
         raise DataError(
-            f"{where}: there is no gridded variable {variable!r}.{did_you_mean(variable, gridded)} "
-            f"The file has: {', '.join(gridded) or 'none'}"
+            f"{where}: its header declares {cells * itemsize / 1e9:,.0f} GB in a file of {stored / 1e6:.3g} MB: "
+            "it is damaged, hostile or empty; fetch or write it again"
         )
-    if variable is None and len(gridded) != 1:
-        if not gridded:
-            dims = ", ".join(map(str, data.sizes))
-            raise DataError(f"{where}: no variable has dimensions lat/lon or y/x (found {dims}); rename or regrid them")
-        raise DataError(f"{where}: the file has {len(gridded)} variables ({', '.join(gridded)}); name one as variable")
-    return variable or gridded[0]
-
-
-def _netcdf_crs(data: xr.Dataset, da: xr.DataArray, *, geographic: bool) -> str | None:
-    import rioxarray  # noqa: F401 - registers the accessor
-
-    found = da.rio.crs
-    if found is not None:
-        return str(found.to_string())
-    for attrs in (da.attrs, data.attrs):
-        for key in ("crs", "crs_wkt", "spatial_ref", "proj4"):
-            if attrs.get(key):
-                return str(attrs[key])
-    return "EPSG:4326" if geographic else None
-
-
-def _label_time(da: xr.DataArray, where: str) -> xr.DataArray:
-    """Make ``year`` of yearly steps, month starts of monthly ones; refuse any other."""
-    if "time" not in da.coords:
-        raise DataError(f"{where}: the time dimension has no coordinate; write the dates or years into the file")
-    time = da["time"]
-    steps = time.to_numpy()
-    if steps.dtype.kind in "iuf" and np.array_equal(steps, np.round(steps)) and (steps > 1000).all():
-        return da.assign_coords(time=steps.astype(np.int64)).rename(time="year").sortby("year")
-    if steps.dtype.kind not in "MO":
-        raise DataError(f"{where}: the time axis is neither dates nor years; give it CF units ('days since ...')")
-    years, months = time.dt.year.to_numpy().astype(np.int64), time.dt.month.to_numpy()
-    if np.unique(years).size == years.size:
-        return da.assign_coords(time=years).rename(time="year").sortby("year")
-    starts = [np.datetime64(f"{year:04d}-{month:02d}-01", "ns") for year, month in zip(years, months, strict=True)]
-    if len(set(starts)) < len(starts):
-        raise DataError(f"{where}: several time steps a month; sum or average them to months or years first")
-    return da.assign_coords(time=starts).sortby("time")
+    if together > MAX_BLOCK:
+        raise DataError(
+            f"{where}: it is stored in blocks of {together:,} cells that can only be read whole; "
+            "write it again in smaller ones (gdal_translate -co TILED=YES, nccopy -c)"
+        )

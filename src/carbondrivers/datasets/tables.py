@@ -1,7 +1,8 @@
-"""Tables in: CSV, TSV, text, Excel and Parquet files as data frames, with what was found out about them.
+"""Tables in: CSV, TSV, text, Excel, Parquet and dBASE files as data frames, with what was found out about them.
 
 Nothing is mended silently: a doubled name, a ragged row or a wrong kind of file is refused in one line that names the
-file, the cause and the remedy. Codes such as -9999 stay as they are; the data door refuses them by column.
+file, the cause and the remedy. Codes such as -9999 stay as they are; the data door refuses them by column. Only in the
+tables of programs whose codes are known (``table_exports.py``) they are emptied, and that is said.
 """
 
 from __future__ import annotations
@@ -10,34 +11,29 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from carbondrivers.datasets.dbf_text import BYTES, decode_table
+from carbondrivers.datasets.table_checks import DBASE, EXCEL, PARQUET, check_columns, check_file, check_header
+from carbondrivers.datasets.table_exports import export_columns, needed_columns, plain_export
 from carbondrivers.datasets.workbooks import formula_columns, one_line, quiet, sheet_rows
-from carbondrivers.errors import DataError, did_you_mean
+from carbondrivers.errors import DataError
 
 ENCODINGS = ("utf-8-sig", "utf-8", "gb18030")
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
-TEXT, EXCEL, PARQUET = (".csv", ".tsv", ".txt", ".tab", ".dat"), (".xlsx", ".xlsm"), (".parquet", ".pq")
+MOST_CELLS = 4_000_000_000
 SAMPLE_LINES = 50
 DECIMAL_COMMA, DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?\d+\.\d+")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 # What pandas takes for missing, without "None", which is a class of many tables (no disturbance, no management).
 MISSING = (
     "", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "1.#IND",
-    "-1.#IND", "1.#QNAN", "-1.#QNAN",
+    "-1.#IND", "1.#QNAN", "-1.#QNAN", "<Null>",
 )  # fmt: skip
 EXCEL_MISSING = {*MISSING, "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"}
-MAGIC = {
-    b"PK\x03\x04": "is a zip archive or an Excel workbook: give it the ending .xlsx, or unpack it",
-    b"\x1f\x8b": "is compressed with gzip: unpack it first",
-    b"PAR1": "is a Parquet file: give it the ending .parquet",
-    b"\xd0\xcf\x11\xe0": "is an old Excel workbook (.xls): save it as .xlsx or CSV",
-    b"\xff\xfe": "is encoded as UTF-16: save it as CSV UTF-8",
-    b"\xfe\xff": "is encoded as UTF-16: save it as CSV UTF-8",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,12 +73,13 @@ class _Layout:
 def read_table(path: Path, columns: Sequence[str] | None = None) -> TableRead:
     """Read a table.
 
-    Cells that are empty or hold ``NA``, ``N/A``, ``#N/A``, ``NaN``, ``nan`` or ``null`` are missing; ``None`` is a word.
+    Cells that are empty or hold ``NA``, ``N/A``, ``#N/A``, ``NaN``, ``nan``, ``null`` or ``<Null>`` are missing; ``None`` is
+    a word. Tables of AppEEARS, Earth Engine and ArcGIS are made plain, as ``table_exports.py`` says and the notes tell.
 
     Parameters
     ----------
     path
-        A ``.csv``, ``.tsv``, ``.txt``, ``.xlsx`` (first sheet) or ``.parquet`` file.
+        A ``.csv``, ``.tsv``, ``.txt``, ``.xlsx`` (first sheet), ``.parquet`` or ``.dbf`` file.
     columns
         Names of the columns to read; all of them by default.
 
@@ -92,17 +89,17 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> TableRead:
         One line naming the file, the cause and the remedy.
     """
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     suffix = path.suffix.lower()
-    read = _read_excel(path, columns) if suffix in EXCEL else None
-    if read is None:
-        read = _read_parquet(path, columns) if suffix in PARQUET else _read_text(path, columns)
+    reader = _read_excel if suffix in EXCEL else _read_parquet if suffix in PARQUET else _read_text
+    read, header = (_read_dbase if suffix in DBASE else reader)(path, columns)
     if read.frame.empty:
         raise DataError(f"{path}: the table has a header but no rows: nothing can be analysed")
-    if columns is None:
-        return read
-    _check_columns(path, columns, [str(c) for c in read.frame.columns])
-    return TableRead(read.frame[list(columns)], read.encoding, read.delimiter, read.decimal, read.notes)
+    frame, notes = plain_export(read.frame, header, path.name, columns)
+    if columns is not None:
+        check_columns(path, columns, [str(c) for c in frame.columns])
+        frame = frame[list(columns)]
+    return replace(read, frame=frame, notes=(*read.notes, *notes))
 
 
 def table_columns(path: Path) -> tuple[str, ...]:
@@ -114,81 +111,16 @@ def table_columns(path: Path) -> tuple[str, ...]:
         As ``read_table``, as far as the head of the file shows it.
     """
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     suffix = path.suffix.lower()
     if suffix in EXCEL:
         rows, _ = sheet_rows(path)
-        return tuple(name for name in _check_header(path, _first_row(path, rows)) if name)
-    if suffix in PARQUET:
-        return _parquet_columns(path)
-    return tuple(name for name in _text_layout(path).header if name)
-
-
-def _check_file(path: Path) -> None:
-    try:
-        _check_there(path)
-        with path.open("rb") as stream:
-            head = stream.read(4096)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}): check its name and permissions") from None
-    if not head.strip():
-        raise DataError(f"{path}: is empty: export the table again")
-    if path.suffix.lower() not in (*EXCEL, *PARQUET):
-        _check_text_head(path, head)
-
-
-def _check_there(path: Path) -> None:
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, not a table: name the file in it")
-    if not path.exists():
-        folder = path.parent
-        files = sorted(f.name for f in folder.iterdir() if f.is_file()) if folder.is_dir() else []
-        where = "" if folder.is_dir() else f" (there is no folder {folder})"
-        remedy = did_you_mean(path.name, files) or " Check the name and the folder."
-        raise DataError(f"{path}: there is no such file{where}.{remedy}")
-    if not path.is_file():
-        raise DataError(f"{path}: is not a regular file: give a table such as .csv, .xlsx or .parquet")
-
-
-def _check_text_head(path: Path, head: bytes) -> None:
-    for magic, cause in MAGIC.items():
-        if head.startswith(magic):
-            raise DataError(f"{path}: {cause}")
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<table", b"<head")):
-        raise DataError(f"{path}: is a web page (HTML), not a table: download the data file itself, or save it as CSV")
-    if b"\x00" in head:
-        raise DataError(f"{path}: holds binary data, not text: give a .csv, .tsv, .txt, .xlsx or .parquet table")
-
-
-def _check_header(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(str(cell).strip() for cell in cells)
-    named = [name for name in names if name]
-    doubled = sorted({name for name in named if named.count(name) > 1})
-    if doubled:
-        count = named.count(doubled[0])
-        more = f" (and {len(doubled) - 1} more names)" if len(doubled) > 1 else ""
-        raise DataError(f"{path}: column {doubled[0]!r} occurs {count} times{more}: rename or drop the copies")
-    if not named:
-        raise DataError(f"{path}: the first row names no column: put the column names there")
-    if all(_is_number(name) for name in named):
-        raise DataError(f"{path}: the first row holds numbers, not column names: add a header row")
-    return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_columns(path: Path, wanted: Sequence[str], known: Sequence[str]) -> None:
-    for name in wanted:
-        if name not in known:
-            listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-            raise DataError(f"{path}: there is no column {name!r}.{did_you_mean(name, known)} The columns are: {listed}")
+        header = check_header(path, _first_row(path, rows))
+    elif suffix in DBASE:
+        header = _dbase(path, rows=1)[1]
+    else:
+        header = _parquet_columns(path) if suffix in PARQUET else _text_layout(path).header
+    return export_columns([name for name in header if name])
 
 
 def _nameless_note(header: Sequence[str]) -> tuple[str, ...]:
@@ -226,7 +158,7 @@ def _text_layout(path: Path) -> _Layout:
         delimiter, rows = _sniff(lines)
     except csv.Error as error:
         raise DataError(f"{path}: is not a table of delimited text ({error}): check for a quote that is not closed") from None
-    header = _check_header(path, rows[0])
+    header = check_header(path, rows[0])
     decimal = _find_decimal(rows[1:], delimiter)
     notes = [] if encoding == "utf-8" else [f"{path.name} was read with encoding {encoding}"]
     if encoding == "gb18030":
@@ -278,22 +210,23 @@ def _check_widths(path: Path, layout: _Layout) -> None:
         raise DataError(f"{path}: cannot be read after line {line} ({error}): check for a quote that is not closed") from None
 
 
-def _read_text(path: Path, columns: Sequence[str] | None) -> TableRead:
+def _read_text(path: Path, columns: Sequence[str] | None) -> tuple[TableRead, tuple[str, ...]]:
     layout = _text_layout(path)
     named = [name for name in layout.header if name]
-    _check_columns(path, columns or (), named)
+    wanted = needed_columns(columns, named) if columns else named
+    check_columns(path, wanted, named)
     _check_widths(path, layout)
     # A name that no column can have keeps pandas from inventing one for the nameless columns.
     names = [name or f"\x00{i}" for i, name in enumerate(layout.header)]
     try:
         frame = pd.read_csv(
             path, sep=layout.delimiter, decimal=layout.decimal, encoding=layout.encoding, header=0, names=names,
-            usecols=list(columns or named), index_col=False, low_memory=False,
+            usecols=wanted, index_col=False, low_memory=False,
             skipinitialspace=layout.delimiter != "\t", keep_default_na=False, na_values=list(MISSING),
         )  # fmt: skip
     except (pd.errors.ParserError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as a table ({one_line(error)}): export it again as CSV UTF-8") from None
-    return TableRead(frame, layout.encoding, layout.delimiter, layout.decimal, layout.notes)
+    return TableRead(frame, layout.encoding, layout.delimiter, layout.decimal, layout.notes), tuple(named)
 
 
 def _first_row(path: Path, rows: Iterator[tuple[object, ...]]) -> list[str]:
@@ -306,10 +239,10 @@ def _first_row(path: Path, rows: Iterator[tuple[object, ...]]) -> list[str]:
     return cells
 
 
-def _read_excel(path: Path, columns: Sequence[str] | None) -> TableRead:
+def _read_excel(path: Path, columns: Sequence[str] | None) -> tuple[TableRead, tuple[str, ...]]:
     with quiet():
         rows, notes = sheet_rows(path)
-        header = _check_header(path, _first_row(path, rows))
+        header = check_header(path, _first_row(path, rows))
         body = list(_excel_body(path, rows, len(header)))
     keep = [i for i, name in enumerate(header) if name]
     empty = [i for i in keep if (columns is None or header[i] in columns) and all(row[i] is None for row in body)]
@@ -320,7 +253,7 @@ def _read_excel(path: Path, columns: Sequence[str] | None) -> TableRead:
             "in a spreadsheet program"
         )
     frame = pd.DataFrame({header[i]: [row[i] for row in body] for i in keep}).infer_objects()
-    return TableRead(frame, notes=(*notes, *_nameless_note(header)))
+    return TableRead(frame, notes=(*notes, *_nameless_note(header))), tuple(map(str, frame.columns))
 
 
 def _excel_body(path: Path, rows: Iterator[tuple[object, ...]], width: int) -> Iterator[list[object]]:
@@ -341,15 +274,48 @@ def _parquet_columns(path: Path) -> tuple[str, ...]:
         names = [str(name) for name in parquet.read_schema(path).names]
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: is not a readable Parquet file ({one_line(error)}): write it again") from None
-    return _check_header(path, [name for name in names if not name.startswith("__index_level_")])
+    return check_header(path, [name for name in names if not name.startswith("__index_level_")])
 
 
-def _read_parquet(path: Path, columns: Sequence[str] | None) -> TableRead:
+def _read_parquet(path: Path, columns: Sequence[str] | None) -> tuple[TableRead, tuple[str, ...]]:
     known = _parquet_columns(path)
-    _check_columns(path, columns or (), known)
+    wanted = needed_columns(columns, known) if columns else None
+    check_columns(path, wanted or (), known)
     try:
-        frame = pd.read_parquet(path, columns=list(columns) if columns else None)
+        _check_cells(path, len(wanted or known))
+        frame = pd.read_parquet(path, columns=wanted)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: is not a readable Parquet file ({one_line(error)}): write it again") from None
     levels = [str(name) for name in frame.index.names if name is not None and str(name) in known]
-    return TableRead(frame.reset_index(levels) if levels else frame.reset_index(drop=True))
+    return TableRead(frame.reset_index(levels) if levels else frame.reset_index(drop=True)), known
+
+
+def _check_cells(path: Path, columns: int) -> None:
+    """Refuse a file that declares more than memory holds: a few kilobytes can stand for any number of equal rows."""
+    import pyarrow.parquet as parquet
+
+    rows = parquet.read_metadata(path).num_rows
+    if rows * columns > MOST_CELLS:
+        raise DataError(
+            f"{path}: its header declares {rows:,} rows of {columns} columns: the file is damaged or hostile, or must be cut "
+            "into parts first"
+        )
+
+
+def _read_dbase(path: Path, columns: Sequence[str] | None) -> tuple[TableRead, tuple[str, ...]]:
+    frame, header, notes = _dbase(path)
+    check_columns(path, needed_columns(columns or (), header), header)
+    return TableRead(frame, notes=notes), header
+
+
+def _dbase(path: Path, rows: int | None = None) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
+    import geopandas as gpd
+
+    try:
+        raw = gpd.read_file(path, ignore_geometry=True, encoding=BYTES, rows=rows)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{path}: is not a readable dBASE table ({one_line(error)}): export it again, or as CSV UTF-8"
+        ) from None
+    frame, notes = decode_table(pd.DataFrame(raw), path)
+    return frame, check_header(path, [str(name) for name in frame.columns]), notes

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from carbondrivers.errors import DataError
 
 # XML that does not parse is a SyntaxError (openpyxl reads rows lazily, so it may come at any row).
+MOST_BYTES, SMALL_BYTES, MOST_RATIO = 3 * 2**30, 64 * 2**20, 200
 _BROKEN = (BadZipFile, SyntaxError, LookupError, ValueError, TypeError, AttributeError, OSError, EOFError, zlib.error)
 
 
@@ -56,6 +57,7 @@ def quiet() -> Iterator[None]:
 def _open(path: Path, *, data_only: bool) -> tuple[Any, list[str]]:
     from openpyxl import load_workbook
 
+    _check_unpacked(path)
     try:
         with quiet():
             book = load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=data_only)
@@ -71,6 +73,21 @@ def _open(path: Path, *, data_only: bool) -> tuple[Any, list[str]]:
         raise DataError(f"{path}: the workbook has no sheet with cells (only charts?): put the table on its first sheet")
     sheets[0].reset_dimensions()
     return sheets[0], list(book.sheetnames)
+
+
+def _check_unpacked(path: Path) -> None:
+    """Refuse an archive that unpacks to more than any workbook holds; its directory says so before it is unpacked."""
+    try:
+        with ZipFile(path) as archive:
+            members = archive.infolist()
+    except _BROKEN as error:
+        raise _broken(path, error) from None
+    unpacked, packed = (sum(getattr(member, size) for member in members) for size in ("file_size", "compress_size"))
+    if unpacked > MOST_BYTES or (unpacked > SMALL_BYTES and unpacked > MOST_RATIO * packed):
+        raise DataError(
+            f"{path}: unpacks from {packed:,} to {unpacked:,} bytes, which no table does: the file is damaged or hostile; save "
+            "the table as CSV or Parquet"
+        )
 
 
 def _guarded(path: Path, sheet: Any, *, values_only: bool) -> Iterator[tuple[Any, ...]]:

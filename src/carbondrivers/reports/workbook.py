@@ -62,13 +62,14 @@ def _write_sheet(sheet: Any, table: Table, head: Any) -> None:
         sheet.write_string(0, column, str(name), head)
         values = table.frame[name].head(ROW_LIMIT).tolist()
         for row, value in enumerate(values, 1):
-            _write_cell(sheet, row, column, value)
+            write_cell(sheet, row, column, value)
         longest = max([len(str(name)), *(len(str(v)) if isinstance(v, str) else 8 for v in values[:200])])
         sheet.set_column(column, column, min(longest + 2, 45))
     sheet.freeze_panes(1, 0)
 
 
-def _write_cell(sheet: Any, row: int, column: int, value: object) -> None:
+def write_cell(sheet: Any, row: int, column: int, value: object) -> None:
+    """Write a value as what it is; missing and infinite numbers leave the cell empty, text never becomes a formula."""
     if isinstance(value, bool):
         sheet.write_boolean(row, column, value)
     elif isinstance(value, Real):

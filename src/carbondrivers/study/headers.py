@@ -58,7 +58,8 @@ def raster_problems(root: Path, spec: StudySpec) -> Found:
         for message in _layer_problems(root, spec, path, layer, headers):
             yield path, message
     response, drivers = _used(spec, headers)
-    yield from _alignment_problems([*response, *drivers.values()])
+    if not spec.aligns:
+        yield from _alignment_problems([*response, *drivers.values()])
     if spec.nep.model != GIVEN:
         yield from _nep_problems(spec, response)
     yield from _stack_problems(spec, response)
@@ -136,7 +137,7 @@ def _open(root: Path, spec: StudySpec, layer: Layer, instance: Instance) -> xr.D
     from carbondrivers.datasets.raster_files import RasterFile, open_file
 
     path = resolve(root, instance.path)
-    if not path.is_file():
+    if not (path.is_file() or path.is_dir()):
         raise StudyError(f"{path}: is not a file: name the grid in it")
     file = RasterFile(path, instance.year, instance.month)
     try:
@@ -207,7 +208,8 @@ def _alignment_problems(used: list[Header]) -> Found:
         difference = grid_difference(used[0].grid, header.grid)
         if difference:
             names = f"{used[0].source!r} and {header.source!r}"
-            yield header.path, f"{names} differ in {difference}: warp them to one grid first"
+            remedy = "set study.align = true to bring them onto that of the response"
+            yield header.path, f"{names} differ in {difference}: {remedy}"
 
 
 def _nep_problems(spec: StudySpec, layers: list[Header]) -> Found:

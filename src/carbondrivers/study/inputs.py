@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from carbondrivers.errors import DataError, DataWarning
 from carbondrivers.nep_models.apply import YEARLY
-from carbondrivers.provenance import code_hash, content_key, hash_file
+from carbondrivers.provenance import code_hash, content_key, file_size, hash_file
 from carbondrivers.study.check import LoadedStudy, response_years
+from carbondrivers.study.draw import draw, transformed
+from carbondrivers.study.grids import Grids
 from carbondrivers.study.nep_layers import GIVEN, component_of, used_layers
 from carbondrivers.study.nep_rules import planted
 from carbondrivers.study.paths import expand, resolve
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
     from carbondrivers.datasets import Driver, PixelSample, VirtualRegion
     from carbondrivers.datasets.virtual import Truth
+
+
+# The files of this room whose code decides what the data are.
+CODE = ("inputs", "grids", "draw", "nep", "nep_layers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ class Inputs:
         names: set[str] = {spec.table.file} if spec.table else set()
         for layer in self._layers().values():
             names |= {instance.path for instance in expand(layer.source, spec.study.years)}
+        if spec.regions:
+            names |= {spec.regions.file}
         return tuple(_source(root, name) for name in sorted(names))
 
     @cached_property
@@ -90,9 +98,9 @@ class Inputs:
         return content_key(
             {
                 "declared": declared,
-                "seed": self.seed if self.spec.kind == "region" else None,
+                "seed": self.seed if self.spec.kind == "region" or self.spec.sample.method != "all" else None,
                 "files": {s.file: s.sha256 for s in self.sources},
-                "code": code_hash("datasets", "nep_models", *(f"study/{name}.py" for name in ("inputs", "nep", "nep_layers"))),
+                "code": code_hash("datasets", "nep_models", *(f"study/{name}.py" for name in CODE)),
             }
         )
 
@@ -128,7 +136,7 @@ class Inputs:
         for name, given in {self.spec.response.name: self.spec.response, **self.spec.drivers}.items():
             if given.nodata is not None:
                 frame[name] = frame[name].where(pd.to_numeric(frame[name], errors="coerce") != given.nodata)
-        return frame
+        return transformed(frame, self.spec)
 
     @cached_property
     def stack(self) -> xr.DataArray | None:
@@ -169,7 +177,12 @@ class Inputs:
                 raise DataError(f"the region has no annual layer {name!r}; it has: {known}")
             layer: xr.DataArray = self.region.annual[name]
             return layer
-        return self._read(self.spec.response.name, self._layers()[self.spec.response.name])
+        return self.grids.get(self.spec.response.name)
+
+    @cached_property
+    def grids(self) -> Grids:
+        """The grids of a raster study."""
+        return Grids(self.study)
 
     @cached_property
     def nep_components(self) -> dict[str, xr.DataArray]:
@@ -200,11 +213,12 @@ class Inputs:
             kept = codes.where(codes >= 0).astype("float32")
             kept.attrs = {"units": "", "long_name": "Land cover", "crs": self.region.crs, "kind": "categorical"}
             return kept, dict(self.region.legend)
-        layer = self._layers().get("land_cover")
-        if layer is None:
+        from carbondrivers.datasets.labels import flag_names
+
+        if self._layers().get("land_cover") is None:
             return None
-        grid = self._read("land_cover", layer, kind="categorical")
-        names = self.spec.nep.names_of_codes()
+        grid = self.grids.get("land_cover")
+        names = self.spec.nep.names_of_codes() or flag_names(grid)
         if not names:
             from carbondrivers.nep_models.chains_classes import distinct_codes
 
@@ -215,7 +229,7 @@ class Inputs:
     def regions(self) -> tuple[xr.DataArray, dict[int, str]] | None:
         """Numbers of the study's regions, dims (y, x), NaN outside, and their names; None where it has no regions."""
         if self.spec.kind != "region":
-            return None
+            return self.grids.regions if self.spec.kind == "rasters" else None
         from carbondrivers.study.nep import region_grid
 
         return region_grid(self.region)
@@ -230,7 +244,7 @@ class Inputs:
             parts = (self.region.annual, self.region.monthly, self.region.static)
             layer: xr.DataArray = next(part[name] for part in parts if name in part)
             return layer
-        return self._read(name, self.spec.layers[name])
+        return self.grids.get(name)
 
     @cached_property
     def sample(self) -> PixelSample:
@@ -247,31 +261,36 @@ class Inputs:
         with _said_of(table.file if table else ""):
             return PixelSample.from_frame(
                 frame,
-                response=self._response_variable(),
-                drivers=self._driver_variables(),
+                response=self.response_variable(),
+                drivers=self.driver_variables(),
                 coordinates=coordinates,
                 crs=crs,
                 time=table.time if table else None,
-                weights=table.weights if table else None,
+                weights=table.weights if table else "weight" if self._is_weighted(frame) else None,
                 groups={name: group_mask(name, group, frame) for name, group in self.spec.groups.items()} or None,
             )
 
     def _grid_frame(self) -> tuple[pd.DataFrame, str | None]:
-        from carbondrivers.datasets.rasters import require_aligned, stack_to_frame
-
         stack = self.stack if self.stack is not None else self._given_response()
         if self.spec.kind == "region":
             mean = stack.mean("year").to_series().rename(self.spec.response.name).reset_index()
             drivers = self.region.sample_frame().drop(columns="nep")
             return drivers.merge(mean, on=["y", "x"], how="left"), self.region.crs
-        layers = {self.spec.response.name: stack}
-        own = self._layers()
-        for name, driver in self.spec.drivers.items():
-            layers[name] = self._read(name, own[name], kind=driver.kind)
-        require_aligned(layers)
-        return stack_to_frame(layers), stack.attrs.get("crs")
+        return self.drawn, stack.attrs.get("crs")
 
-    def _response_variable(self) -> Driver:
+    def _is_weighted(self, frame: pd.DataFrame) -> bool:
+        """Whether rows of a drawn sample stand for unequally many cells."""
+        return self.spec.kind == "rasters" and self.spec.sample.method != "all" and frame["weight"].nunique() > 1
+
+    @cached_property
+    def drawn(self) -> pd.DataFrame:
+        """The cells of a raster study that become rows."""
+        stack = self.stack if self.stack is not None else self._given_response()
+        layers = {self.spec.response.name: stack} | {name: self.grids.get(name) for name in self.spec.drivers}
+        return draw(self.spec, layers, self.regions, self.seed)
+
+    def response_variable(self) -> Driver:
+        """The response with its unit and label."""
         from carbondrivers.catalogue import guess
         from carbondrivers.datasets import Driver
 
@@ -281,7 +300,8 @@ class Inputs:
         label = given.label.text() if given.label else known.label if known else ""
         return Driver(given.name, "vegetation", unit, label)
 
-    def _driver_variables(self) -> list[Driver]:
+    def driver_variables(self) -> list[Driver]:
+        """The drivers with category, unit, label and kind."""
         from carbondrivers.catalogue import guess
         from carbondrivers.datasets import Driver
 
@@ -296,21 +316,12 @@ class Inputs:
         return found
 
     def _layers(self) -> dict[str, Layer]:
+        """What is read of files, by name."""
         if self.spec.kind != "rasters":
             return {}
         names = [*self.spec.layers, self.spec.response.name, *self.spec.drivers]
         found = {name: self.spec.layer(name) for name in names}
         return {name: layer for name, layer in found.items() if layer is not None}
-
-    def _read(self, name: str, layer: Layer, **options: Any) -> xr.DataArray:
-        from carbondrivers.datasets.rasters import read_raster
-
-        for instance in expand(layer.source, self.spec.study.years):
-            resolve(self.study.root, instance.path)
-        return read_raster(
-            self.study.root, layer.source, name=name, variable=layer.variable, unit=layer.unit or None,
-            nodata=layer.nodata, mask_below=layer.mask_below, years=self.spec.study.years, **options,
-        )  # fmt: skip
 
 
 @contextmanager
@@ -325,9 +336,9 @@ def _said_of(file: str) -> Iterator[None]:
 
 def _source(root: Path, name: str) -> Source:
     path = resolve(root, name)
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"there is no file {name!r} in {str(root)!r}: check the path, or give the folder with --data")
-    return Source(name, path.stat().st_size, hash_file(path))
+    return Source(name, file_size(path), hash_file(path))
 
 
 def group_mask(name: str, group: Group, frame: pd.DataFrame) -> np.ndarray:

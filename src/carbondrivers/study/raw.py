@@ -46,6 +46,8 @@ class Raw:
         """Return what a driver reads: its column, or its file and variable; empty where that is not clear."""
         if self.is_table:
             return (str(given.get("column", name)),)
+        if "derive" in given:
+            return ()
         grid = given if "source" in given else self.layers.get(name, {})
         words = [grid.get(key, "") for key in ("source", "variable")]
         return tuple(words) if words[0] and all(isinstance(word, str) for word in words) else ()

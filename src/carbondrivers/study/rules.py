@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from carbondrivers.errors import StudyError
+from carbondrivers.study.data_rules import data_problems
 from carbondrivers.study.nep_layers import MODELS
 from carbondrivers.study.nep_rules import nep_problems, planted
 from carbondrivers.study.paths import present_years, resolve
@@ -40,6 +41,7 @@ def cross_problems(raw: Mapping[str, Any], known: Mapping[str, Step], root: Path
     yield from _driver_problems(view)
     yield from _double_problems(view)
     yield from nep_problems(view)
+    yield from data_problems(view)
     yield from _group_problems(view)
     yield from _analysis_problems(view, known)
     yield from _source_problems(view, root)
@@ -87,7 +89,8 @@ def _driver_problems(view: Raw) -> Found:
             yield (*path, "source"), f"only a raster study has sources: {remedy}"
         if view.kind == "region" and name not in (own := view.region_columns()):
             yield path, f"the region has no driver {name!r}, only {listed(own, 20)}{hint(name, own)}"
-        if view.kind == "rasters" and view.has_rasters and "source" not in driver and name not in view.layers:
+        has_own = {"source", "derive"} & set(driver)
+        if view.kind == "rasters" and view.has_rasters and not has_own and name not in view.layers:
             yield path, "source is missing: give the driver's file or pattern"
 
 
@@ -104,6 +107,7 @@ def _double_problems(view: Raw) -> Found:
 
 def _group_problems(view: Raw) -> Found:
     declared = [view.name, *(("x", "y", *view.region_columns()) if view.is_region else view.table("drivers"))]
+    declared += ["region"] if "regions" in view.raw else []
     for name, group in view.groups.items():
         path: KeyPath = ("groups", name)
         if name == "all":
@@ -207,7 +211,7 @@ def _source_problems(view: Raw, root: Path) -> Found:
 
 def _sources(view: Raw) -> Iterator[tuple[KeyPath, str]]:
     places: list[tuple[KeyPath, object]] = [(("response", "source"), view.response.get("source"))]
-    places.append((("table", "file"), view.table("table").get("file")))
+    places += [((name, "file"), view.table(name).get("file")) for name in ("table", "regions")]
     for section, tables in (("layers", view.layers), ("drivers", view.drivers)):
         places += [((section, name, "source"), given.get("source")) for name, given in tables.items()]
     yield from ((path, source) for path, source in places if isinstance(source, str) and source)

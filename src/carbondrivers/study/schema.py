@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from inspect import get_annotations
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, SerializeAsAny, Strict, model_validator
 from pydantic.functional_validators import AfterValidator
 
 from carbondrivers.catalogue import Category, Kind, guess
+from carbondrivers.study.data_options import Classes, Derived, Regions, Sampling
 from carbondrivers.study.nep_layers import LAYERS, used_layers
 from carbondrivers.study.nep_options import Nep
 from carbondrivers.study.paths import placeholders
@@ -77,7 +78,13 @@ class Study(Section):
     seed: Int = Field(20260118, ge=0, description="seed of everything random; the same seed gives the same report")
     years: Years | None = Field(None, description="[first, last] year; {year} in a source runs over them")
     crs: str | None = Field(
-        None, description='reference system of the grids, such as "EPSG:32650"; that of the files by default'
+        None, description='reference system that all grids are brought to, such as "EPSG:32650"; that of the files by default'
+    )
+    resolution: Annotated[Finite, Field(gt=0)] | None = Field(
+        None, description="side of the cells that all grids are brought to, in units of the reference system"
+    )
+    align: Annotated[bool, Strict()] = Field(
+        False, description="bring grids that differ onto that of the response; crs and resolution imply it"
     )
     region: Literal["demo"] | None = Field(None, description="a virtual region with planted truth, instead of files")
 
@@ -101,13 +108,18 @@ class Grid(Section):
     variable: Text | None = Field(None, description="variable of a NetCDF file; the only one by default")
     nodata: Number | None = Field(None, description="value that means missing, beside the one that the file declares")
     mask_below: Finite | None = Field(None, description="cells whose mean over time is below this are left out")
+    product: Text | None = Field(
+        None, description="data product that it is (carbondrivers list products): its fill values, scale and unit are applied"
+    )
+    resample: Literal["bilinear", "average", "nearest", "mode"] | None = Field(
+        None, description="how it is brought onto the study grid; bilinear or average, for classes nearest or mode, by default"
+    )
 
 
-class Layer(Grid):
+class Layer(Grid, Classes):
     """A grid or stack of grids that the NEP model takes."""
 
     source: Source = Field(description="file, or pattern with {year} and {month:02d}, relative to the data folder")
-    product: str | None = Field(None, description="name of the data product, for the methods text")
 
 
 class Response(Grid):
@@ -125,7 +137,7 @@ class Response(Grid):
     label: Words = Field(None, description=LABEL)
 
 
-class DriverSpec(Grid):
+class DriverSpec(Grid, Classes, Derived):
     """One driver; its key is its name."""
 
     column: Text | None = Field(None, description="column of the table; the one called like the driver by default")
@@ -133,6 +145,9 @@ class DriverSpec(Grid):
         None, description="file, or pattern with {year} and {month:02d}; default: the layer of its name"
     )
     category: Category = Field("other", description="groups and colours drivers; the catalogue's for a name that it knows")
+    transform: Literal["none", "log1p", "log", "sqrt"] = Field(
+        "none", description="applied to the values before any analysis; log1p is log(1 + value)"
+    )
     kind: Kind = Field("continuous", description="measured (continuous) or classes (categorical); text is always classes")
     label: Words = Field(None, description=LABEL)
 
@@ -172,6 +187,8 @@ class StudySpec(Section):
         description="inputs of the NEP model, by its names (explain nep.rh, nep.nirv_tec, nep.casa_gsmsr lists them); drivers "
         "may be named after them",
     )
+    regions: Regions | None = Field(None, description="polygons that part the study area")
+    sample: Sampling = Field(default_factory=Sampling, description="which cells become rows of the sample")
     nep: Nep = Field(default_factory=Nep, description="where NEP comes from")
     response: Response = Field(description="what is to be explained")
     drivers: dict[str, DriverSpec] = Field(default_factory=dict, description="what may explain it, by name")
@@ -206,7 +223,13 @@ class StudySpec(Section):
         grid = self.response if name == self.response.name else self.drivers.get(name)
         if grid is None or grid.source is None:
             return self.layers.get(name)
-        return Layer(source=grid.source, variable=grid.variable, unit=grid.unit, nodata=grid.nodata, mask_below=grid.mask_below)
+        shared = {key: getattr(grid, key) for key in Layer.model_fields if hasattr(grid, key)}
+        return Layer(**shared)
+
+    @property
+    def aligns(self) -> bool:
+        """Whether grids are brought onto one grid, instead of being refused where they differ."""
+        return self.study.align or self.study.crs is not None or self.study.resolution is not None
 
 
 def with_catalogue(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,6 +240,10 @@ def with_catalogue(raw: Mapping[str, Any]) -> dict[str, Any]:
     filled: dict[str, Any] = {}
     for name, given in drivers.items():
         known = guess(name) if isinstance(given, Mapping) else None
+        made = _derivation_of(given)
+        if made:
+            filled[name] = made | dict(given)
+            continue
         if known is None:
             filled[name] = given
             continue
@@ -226,6 +253,18 @@ def with_catalogue(raw: Mapping[str, Any]) -> dict[str, Any]:
             defaults["kind"] = known.kind
         filled[name] = defaults | dict(given)
     return dict(raw) | {"drivers": filled}
+
+
+def _derivation_of(given: Any) -> dict[str, Any]:
+    """Return the kind and category of a derived driver; empty where it is none, or where the input decides."""
+    if not isinstance(given, Mapping) or not isinstance(given.get("derive"), str):
+        return {}
+    from carbondrivers.datasets.derive import derivations
+
+    entry = derivations().get(given["derive"])
+    if entry is None:
+        return {}
+    return {"category": entry.category} | ({} if entry.kind == "=" else {"kind": entry.kind})
 
 
 def keys_of(model: type[BaseModel]) -> dict[str, Any]:
