@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from carbondrivers.datasets import PixelSample
 
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 REFERENCE = Path(__file__).parent / "reference"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -20,10 +20,13 @@ from carbondrivers.reports import journal, pictures, tables, texts
 from carbondrivers.study.state import Kept, State
 
 SAMPLE_METHODS = [m for m in methods().values() if m.takes == "sample"]
-STACK_METHODS = [m for m in methods().values() if m.takes != "sample"]
+STACK_METHODS = [m for m in methods().values() if m.takes in ("stack", "monthly stack")]
+MAP_METHODS = [m for m in methods().values() if m.takes == "map"]
 each_sample_method = pytest.mark.parametrize("method", SAMPLE_METHODS, ids=lambda m: m.name)
 each_stack_method = pytest.mark.parametrize("method", STACK_METHODS, ids=lambda m: m.name)
-each_method = pytest.mark.parametrize("method", [*SAMPLE_METHODS, *STACK_METHODS], ids=lambda m: m.name)
+each_map_method = pytest.mark.parametrize("method", MAP_METHODS, ids=lambda m: m.name)
+each_grid_method = pytest.mark.parametrize("method", [*STACK_METHODS, *MAP_METHODS], ids=lambda m: m.name)
+each_method = pytest.mark.parametrize("method", [*SAMPLE_METHODS, *STACK_METHODS, *MAP_METHODS], ids=lambda m: m.name)
 DRIVERS = (
     Driver("dem", "topography", "m"), Driver("rain", "climate", "mm a-1"), Driver("soil", "soil", kind="categorical"),
 )  # fmt: skip
@@ -71,11 +74,39 @@ def _monthly_stack(values: np.ndarray | None = None) -> xr.DataArray:
     return xr.DataArray(values, dims=("time", "y", "x"), coords=coords, name="nep", attrs=attrs)
 
 
-STACKS = {"stack": _stack, "monthly stack": _monthly_stack}
+def _map(values: np.ndarray | None = None) -> xr.DataArray:
+    """One grid, with a cell that lacks a value and one without neighbours."""
+    if values is None:
+        values = np.random.default_rng(44).normal(50, 20, (12, 13)).cumsum(axis=0)
+        values[3, 4] = values[9:, 9:] = np.nan
+        values[11, 12] = 80.0
+    coords = {"y": np.arange(len(values), 0, -1) * 1e3, "x": np.arange(values.shape[1]) * 1e3}
+    attrs = {"crs": "EPSG:32650", "units": "g C m-2 a-1", "long_name": "NEP"}
+    return xr.DataArray(values, dims=("y", "x"), coords=coords, name="nep", attrs=attrs)
+
+
+INPUTS: dict[str, Callable[..., object]] = {
+    "sample": lambda: _sample(_frame()), "stack": _stack, "monthly stack": _monthly_stack,
+    "map": _map,
+}  # fmt: skip
+
+
+def _drivers() -> dict[str, xr.DataArray]:
+    """Stacks on the grid and in the years of the response."""
+    rng = np.random.default_rng(45)
+    return {name: _stack(rng.normal(size=(14, 4, 5))).rename(name) for name in ("rain", "warm")}
+
+
+# What some methods take beside their first input.
+MORE: dict[str, Callable[[], dict[str, object]]] = {"time_correlation": lambda: {"drivers": _drivers()}}
+
+
+def _run(method: Method, given: object) -> Result:
+    return method.door(given, **MORE.get(method.name, dict)())
 
 
 def _call(method: Method) -> Result:
-    return method.door(_sample(_frame()) if method.takes == "sample" else STACKS[method.takes]())
+    return _run(method, INPUTS[method.takes]())
 
 
 def _assert_same(one: Result, two: Result, columns: list[str] | None = None, rtol: float = 1e-9) -> None:
@@ -200,23 +231,72 @@ def test_hostile_tables_never_reach_a_method(method: Method, change: Callable, m
 
 
 @each_stack_method
-def test_order_chunks_and_jobs_do_not_matter(method: Method) -> None:
-    stack = STACKS[method.takes]()
-    one, layers = method.door(stack), stack.dims[0]
-    _assert_same(one, method.door(stack.isel({layers: np.random.default_rng(1).permutation(stack.sizes[layers])})))
+def test_order_of_years_does_not_matter(method: Method) -> None:
+    given = INPUTS[method.takes]()
+    assert isinstance(given, xr.DataArray)
+    order = np.random.default_rng(1).permutation(len(given))
+    _assert_same(_run(method, given), _run(method, given.isel({given.dims[0]: order})))
+
+
+@each_grid_method
+def test_chunks_jobs_and_order_of_axes_do_not_matter(method: Method) -> None:
+    given = INPUTS[method.takes]()
+    assert isinstance(given, xr.DataArray)
+    one = _run(method, given)
+    _assert_same(one, _run(method, given.transpose("x", ..., "y")))
     for workers in (1, 2):
         with dask.config.set(scheduler="threads", num_workers=workers):
-            _assert_same(one, method.door(stack.chunk({layers: 4, "y": 2, "x": 3})))
+            _assert_same(one, _run(method, given.chunk({d: {"y": 2, "x": 3}.get(str(d), 4) for d in given.dims})))
 
 
-@each_stack_method
-def test_stack_is_not_changed_and_may_be_read_only(method: Method) -> None:
-    values = STACKS[method.takes]().to_numpy().copy()
+@each_grid_method
+def test_grids_are_not_changed_and_may_be_read_only(method: Method) -> None:
+    make = INPUTS[method.takes]
+    values = make().to_numpy().copy()
     values.flags.writeable = False
-    stack = STACKS[method.takes](values)
-    before = stack.copy(deep=True)
-    method.door(stack)
-    xr.testing.assert_identical(stack, before)
+    given = make(values)
+    before = given.copy(deep=True)
+    _run(method, given)
+    xr.testing.assert_identical(given, before)
+
+
+@each_grid_method
+def test_maps_keep_their_place(method: Method) -> None:
+    """Every map has the shape, the coordinates and the reference system of what went in."""
+    given = INPUTS[method.takes]()
+    assert isinstance(given, xr.DataArray)
+    for grid in _run(method, given).maps.values():
+        for axis in ("y", "x"):
+            np.testing.assert_array_equal(grid[axis], given[axis])
+        assert grid.attrs["crs"] == "EPSG:32650"
+
+
+@each_map_method
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e3, 1e8])
+def test_unit_of_the_map_does_not_matter(method: Method, scale: float) -> None:
+    _assert_same(_run(method, _map()), _run(method, (_map() * scale).assign_attrs(_map().attrs).rename("nep")), rtol=1e-7)
+
+
+@each_map_method
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.where(m.x > 0, np.inf),
+        lambda m: m * np.nan,
+        lambda m: m * 0.0 + 5.0,
+        lambda m: m.isel(y=[], x=[]),
+        lambda m: m.isel(y=0, drop=True),
+        lambda m: m.isel(y=slice(0, 1), x=slice(0, 3)),
+        lambda m: m.expand_dims(year=[2001, 2002]),
+        lambda m: m.astype(str),
+        lambda m: m.astype(complex),
+    ],
+    ids=["infinite", "all NaN", "constant", "no cell", "one axis", "3 cells", "years", "text", "complex"],
+)
+def test_hostile_maps_get_a_clear_error(method: Method, change: Callable) -> None:
+    with pytest.raises(CarbonDriversError) as caught:
+        _run(method, change(_map()).assign_attrs(_map().attrs).rename("nep"))
+    assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) > 30
 
 
 @each_stack_method
@@ -233,6 +313,6 @@ def test_stack_is_not_changed_and_may_be_read_only(method: Method) -> None:
 )
 def test_hostile_stacks_get_a_clear_error(method: Method, change: Callable) -> None:
     with pytest.raises(CarbonDriversError) as caught:
-        stack = STACKS[method.takes]()
-        method.door(change(stack).assign_attrs(stack.attrs).rename("nep"))
+        stack = INPUTS[method.takes]()
+        _run(method, change(stack).assign_attrs(stack.attrs).rename("nep"))
     assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) > 30

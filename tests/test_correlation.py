@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carbondrivers.attribution import pearson
+from carbondrivers.attribution import correlate
 from carbondrivers.datasets import PixelSample
 from carbondrivers.errors import DataError, OptionError
 
@@ -24,7 +24,7 @@ def test_equals_r_cor_test(table: str) -> None:
     expected = expected.loc[chosen].set_index("x")
     assert len(expected) >= 4
     drivers = dict.fromkeys(expected.index, "climate")
-    found = pearson(PixelSample.from_frame(frame, response="nep", drivers=drivers)).correlations.set_index("driver")
+    found = correlate(PixelSample.from_frame(frame, response="nep", drivers=drivers)).correlations.set_index("driver")
     found = found.loc[expected.index]
     np.testing.assert_allclose(found["r"], expected["r"], atol=1e-13, rtol=0)
     np.testing.assert_allclose(found["statistic"], expected["t"], rtol=1e-11, atol=1e-12)
@@ -38,7 +38,7 @@ def test_recovers_a_known_correlation() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=20_000)
     frame = pd.DataFrame({"a": x, "nep": 0.6 * x + 0.8 * rng.normal(size=x.size)})
-    row = pearson(PixelSample.from_frame(frame, response="nep", drivers={"a": "soil"})).correlations.iloc[0]
+    row = correlate(PixelSample.from_frame(frame, response="nep", drivers={"a": "soil"})).correlations.iloc[0]
     assert abs(row["r"] - 0.6) < 4 * 0.64 / np.sqrt(x.size)
     assert row["ci_low"] < 0.6 < row["ci_high"]
     assert np.isfinite(row["log10_p"]) and row["log10_p"] < -300
@@ -52,7 +52,7 @@ def test_no_unit_or_origin_matters(scale: float, shift: float, seed: int) -> Non
     if np.ptp(moved["a"]) == 0:
         return
     one, two = (
-        pearson(PixelSample.from_frame(f, response="nep", drivers={"a": "soil"})).correlations["r"][0] for f in (frame, moved)
+        correlate(PixelSample.from_frame(f, response="nep", drivers={"a": "soil"})).correlations["r"][0] for f in (frame, moved)
     )
     assert abs(one - two) < 1e-14 * max(1.0, abs(shift)) * 100
 
@@ -64,12 +64,12 @@ def test_naive_size_is_nominal_for_independent_pixels(request: pytest.FixtureReq
     rejected = 0
     for _ in range(replicates):
         pair = pd.DataFrame({"nep": rng.normal(size=40), "a": rng.normal(size=40)})
-        rejected += pearson(PixelSample.from_frame(pair, response="nep", drivers={"a": "soil"})).correlations["p"][0] < 0.05
+        rejected += correlate(PixelSample.from_frame(pair, response="nep", drivers={"a": "soil"})).correlations["p"][0] < 0.05
     assert abs(rejected / replicates - 0.05) < 4 * np.sqrt(0.05 * 0.95 / replicates)
 
 
 def test_groups_and_categorical_drivers(sample: PixelSample) -> None:
-    result = pearson(sample)
+    result = correlate(sample)
     assert list(result.correlations["group"].unique()) == ["all", "sink", "source"]
     assert "cover" in " ".join(result.notes)
     assert "naive" in result.notes[0]
@@ -77,7 +77,7 @@ def test_groups_and_categorical_drivers(sample: PixelSample) -> None:
 
 def test_perfectly_proportional_driver_has_no_p() -> None:
     frame = pd.DataFrame({"nep": np.arange(9.0), "twin": 3 * np.arange(9.0) + 1, "other": [1.0, 5, 2, 6, 3, 7, 4, 8, 5]})
-    result = pearson(PixelSample.from_frame(frame, response="nep", drivers={"twin": "soil", "other": "soil"}))
+    result = correlate(PixelSample.from_frame(frame, response="nep", drivers={"twin": "soil", "other": "soil"}))
     row = result.correlations.set_index("driver").loc["twin"]
     assert row["r"] == pytest.approx(1.0, abs=1e-15) and np.isnan(row["statistic"]) and np.isnan(row["p"])
     assert "exactly linear" in row["note"]
@@ -85,7 +85,79 @@ def test_perfectly_proportional_driver_has_no_p() -> None:
 
 def test_messages(sample: PixelSample) -> None:
     with pytest.raises(OptionError, match="confidence must be between 0 and 1, got 95"):
-        pearson(sample, confidence=95)
+        correlate(sample, confidence=95)
     frame = pd.DataFrame({"nep": [1.0, 2, 3, 4], "zone": list("abab")})
     with pytest.raises(DataError, match="no continuous driver"):
-        pearson(PixelSample.from_frame(frame, response="nep", drivers={"zone": "climate"}))
+        correlate(PixelSample.from_frame(frame, response="nep", drivers={"zone": "climate"}))
+
+
+@pytest.mark.parametrize("table", ["pixel_drivers", "table"])
+def test_partial_equals_r(table: str) -> None:
+    # R 4.2.2 residuals of lm, and ppcor::pcor.test on standardised columns; 1e-13 absolute on r.
+    frame = pd.read_csv(REFERENCE / "timeseries" / f"{table}.csv")
+    expected = pd.read_csv(REFERENCE / "timeseries" / "expected_correlation_R.csv").fillna({"given": ""})
+    rows = expected[(expected["data"] == table) & (expected["source"] == "lm residuals") & (expected["y"] == "nep")]
+    assert len(rows) >= 20
+    for row in rows.itertuples():
+        held = row.given.replace("+", " ").replace(",", " ").replace(";", " ").split()
+        sample = PixelSample.from_frame(frame, response="nep", drivers=dict.fromkeys([row.x, *held], "climate"))
+        found = correlate(sample, kind=["partial"], controls=held).correlations.set_index("driver").loc[row.x]
+        assert found["r"] == pytest.approx(row.r, abs=1e-13)
+        np.testing.assert_allclose([found["statistic"], found["df"], found["p"]], [row.t, row.df, row.p], rtol=1e-9)
+
+
+@pytest.mark.parametrize("table", ["pixel_drivers", "table"])
+def test_multiple_equals_r(table: str) -> None:
+    # R 4.2.2 summary(lm): R squared, F and its p.
+    frame = pd.read_csv(REFERENCE / "timeseries" / f"{table}.csv")
+    expected = pd.read_csv(REFERENCE / "timeseries" / "expected_correlation_R.csv")
+    rows = expected[(expected["data"] == table) & expected["source"].str.startswith("lm multiple R") & (expected["y"] == "nep")]
+    assert len(rows) >= 10
+    for row in rows.itertuples():
+        names = row.x.replace("+", " ").replace(",", " ").replace(";", " ").split()
+        sample = PixelSample.from_frame(frame, response="nep", drivers=dict.fromkeys(names, "climate"))
+        found = correlate(sample).multiple.iloc[0]
+        assert found["r"] == pytest.approx(row.r, abs=1e-12)
+        np.testing.assert_allclose([found["statistic"], found["p"]], [row.t, row.p], rtol=1e-9)
+
+
+def test_collinear_controls_are_refused_by_name() -> None:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"nep": rng.normal(size=60), "a": rng.normal(size=60), "b": rng.normal(size=60)})
+    frame["twin"] = 2 * frame["b"] + 7
+    sample = PixelSample.from_frame(frame, response="nep", drivers=dict.fromkeys(["a", "b", "twin"], "soil"))
+    result = correlate(sample, kind=["pearson", "partial"])
+    partial = result.correlations[result.correlations["method"] == "partial"].set_index("driver")
+    assert partial["note"].str.startswith("undefined: the controls determine it").all()
+    assert partial[["r", "statistic", "p", "p_eff", "n_eff"]].isna().all(axis=None)
+    assert result.multiple["note"][0].startswith("undefined: the drivers are collinear")
+    assert result.correlations["r"].notna().sum() == 3
+
+
+def test_adding_a_control_changes_what_it_explains() -> None:
+    rng = np.random.default_rng(6)
+    cause = rng.normal(size=4000)
+    frame = pd.DataFrame({"cause": cause, "proxy": cause + 0.5 * rng.normal(size=4000), "nep": cause + rng.normal(size=4000)})
+    sample = PixelSample.from_frame(frame, response="nep", drivers=dict.fromkeys(["cause", "proxy"], "climate"))
+    table = correlate(sample, kind=["pearson", "partial"]).correlations.set_index(["method", "driver"])
+    assert table.loc[("pearson", "proxy"), "r"] > 0.5
+    assert abs(table.loc[("partial", "proxy"), "r"]) < 0.06
+    assert table.loc[("partial", "cause"), "df"] == 4000 - 3
+
+
+def test_places_give_an_effective_size_and_their_absence_none(sample: PixelSample) -> None:
+    table = correlate(sample, kind=["pearson", "partial"]).correlations
+    assert table["n_eff"].between(3, 200).all() and (table["df_eff"] <= table["df"]).all()
+    frame = pd.DataFrame({"nep": [1.0, 2, 4, 3, 5], "a": [2.0, 1, 5, 3, 4]})
+    without = correlate(PixelSample.from_frame(frame, response="nep", drivers={"a": "soil"}))
+    assert without.correlations[["n_eff", "p_eff"]].isna().all(axis=None)
+    assert any("no coordinates" in note for note in without.notes)
+
+
+def test_more_messages(sample: PixelSample) -> None:
+    with pytest.raises(OptionError, match="kind must be one of 'pearson', 'partial', got 'spearman'"):
+        correlate(sample, kind=["spearman"])
+    with pytest.raises(OptionError, match=r"kind must be a list such as"):
+        correlate(sample, kind="partial")
+    with pytest.raises(OptionError, match=r"controls: 'rian' is no continuous driver of this sample. Did you mean 'rain'"):
+        correlate(sample, kind=["partial"], controls=["rian"])

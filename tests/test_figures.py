@@ -14,23 +14,32 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from matplotlib.colors import to_hex
+from matplotlib.colors import BoundaryNorm, to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle, StepPatch
 
 from carbondrivers.attribution.accounts import account
-from carbondrivers.attribution.correlation import CorrelationResult, pearson
+from carbondrivers.attribution.clusters import METHODS, OF_ALL, ClusterResult, clusters
+from carbondrivers.attribution.correlation import CorrelationResult, correlate
 from carbondrivers.attribution.descriptive import describe
+from carbondrivers.attribution.future import FutureResult, future
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
+from carbondrivers.attribution.persistence import PersistenceResult, persistence
+from carbondrivers.attribution.persistence_estimator import METHODS as HURST_METHODS
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
 from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.stability import stability
 from carbondrivers.attribution.trend import TREND_METHODS, TrendMethod, TrendResult, trend
 from carbondrivers.catalogue import CATEGORIES
 from carbondrivers.datasets.sample import Driver, PixelSample
 from carbondrivers.errors import OptionError
+from carbondrivers.reports.figures import clusters as cluster_figures
 from carbondrivers.reports.figures import map_furniture, panels
+from carbondrivers.reports.figures.clusters import clusters as draw_clusters
 from carbondrivers.reports.figures.correlation import correlation as draw_correlation
 from carbondrivers.reports.figures.geodetector import factors
+from carbondrivers.reports.figures.persistence import persistence as draw_persistence
 from carbondrivers.reports.figures.trend import trend as draw_trend
 from carbondrivers.reports.figures.triangle import interaction
 from carbondrivers.reports.lint import lint
@@ -74,6 +83,27 @@ def make_stack(crs: str = "EPSG:32650", rows: int = 20, columns: int = 30, long:
     return xr.DataArray(values, dims=("year", "y", "x"), coords=coords, name="nep", attrs=attrs)
 
 
+def make_map(islands: bool = False, **options: Any) -> xr.DataArray:
+    one = make_stack(**options).mean("year", keep_attrs=True)
+    if islands:
+        one[5:8, 5:8] = np.nan
+        one[6, 6] = 900.0
+    return one
+
+
+def make_runs() -> xr.DataArray:
+    """Return a stack in which some cells begin late and some have a gap."""
+    stack = make_stack()
+    stack[:2, 5:9, :] = np.nan
+    stack[5, 12:, 20:] = np.nan
+    return stack
+
+
+def make_future(**options: Any) -> FutureResult:
+    stack = make_stack(**options)
+    return future(trend(stack), persistence(stack, detrend=True, significance="naive"))
+
+
 def make_recovery(drivers: int = 8, *, long: bool = False) -> RecoveryResult:
     sample = make_sample(drivers, 1, long=long)
     names = [d.name for d in sample.drivers]
@@ -81,13 +111,16 @@ def make_recovery(drivers: int = 8, *, long: bool = False) -> RecoveryResult:
     null = np.arange(drivers) >= drivers - 1
     effects = pd.DataFrame({"driver": names, "direct": total, "indirect": 0.0, "total": np.where(null, 0.0, total)})
     effects = effects.assign(rank=np.arange(1, drivers + 1), null=null)
-    return recovery(effects, [(names[0], names[1])], pearson(sample), detect(sample))
+    return recovery(effects, [(names[0], names[1])], correlate(sample), detect(sample))
+
+
+INTERVALS = ["ci_low", "ci_high", "ci_eff_low", "ci_eff_high"]
 
 
 def with_gaps(result: CorrelationResult) -> CorrelationResult:
     table = result.correlations.copy()
-    table.loc[0, ["r", "p", "ci_low", "ci_high"]] = np.nan
-    table.loc[1, ["ci_low", "ci_high"]] = np.nan
+    table.loc[0, ["r", "p", "p_eff", *INTERVALS]] = np.nan
+    table.loc[1, INTERVALS] = np.nan
     return dataclasses.replace(result, correlations=table)
 
 
@@ -104,9 +137,9 @@ def with_every_type(result: GeodetectorResult) -> GeodetectorResult:
 def without_p(result: CorrelationResult) -> CorrelationResult:
     """One driver exactly linear in the response, one more without a P."""
     table = result.correlations.copy()
-    table.loc[0, ["r", "ci_low", "ci_high"]] = -1.0
+    table.loc[0, ["r", *INTERVALS]] = -1.0
     table.loc[0, "note"] = "exactly linear in the response: perhaps the response itself"
-    table.loc[[0, 1], "p"] = np.nan
+    table.loc[[0, 1], ["p", "p_eff"]] = np.nan
     return dataclasses.replace(result, correlations=table)
 
 
@@ -124,13 +157,13 @@ def make_towers(crs: str | None = "EPSG:4326") -> PixelSample:
 
 
 CASES: dict[str, Callable[[], Result]] = {
-    "correlation": lambda: pearson(make_sample(8, 3)),
-    "correlation, 2 drivers": lambda: pearson(make_sample(2, 1)),
-    "correlation, 25 long names, 6 groups": lambda: pearson(make_sample(25, 6, long=True)),
-    "correlation, 8 groups": lambda: pearson(make_sample(5, 8)),
-    "correlation, gaps": lambda: with_gaps(pearson(make_sample(6, 2))),
-    "correlation, no P": lambda: without_p(pearson(make_sample(6, 2))),
-    "correlation, no P, 1 group": lambda: without_p(pearson(make_sample(6, 1))),
+    "correlation": lambda: correlate(make_sample(8, 3)),
+    "correlation, 2 drivers": lambda: correlate(make_sample(2, 1)),
+    "correlation, 25 long names, 6 groups": lambda: correlate(make_sample(25, 6, long=True)),
+    "correlation, 8 groups": lambda: correlate(make_sample(5, 8)),
+    "correlation, gaps": lambda: with_gaps(correlate(make_sample(6, 2))),
+    "correlation, no P": lambda: without_p(correlate(make_sample(6, 2))),
+    "correlation, no P, 1 group": lambda: without_p(correlate(make_sample(6, 1))),
     "geodetector": lambda: detect(make_sample(10, 2)),
     "geodetector, real labels": lambda: detect(make_towers()),
     "geodetector, 2 drivers": lambda: detect(make_sample(2, 1)),
@@ -142,6 +175,18 @@ CASES: dict[str, Callable[[], Result]] = {
     "trend, tall, long name": lambda: trend(make_stack(rows=40, columns=8, long=True)),
     "trend, test only": lambda: trend(make_stack(), method=["mann_kendall"]),
     "trend, least squares, long name": lambda: trend(make_stack(long=True), method=["ols"]),
+    "stability": lambda: stability(make_stack() + 60.0),
+    "stability, undefined": lambda: stability(make_stack() - 30.0),
+    "stability, degrees, long name": lambda: stability(make_stack("EPSG:4326", long=True), limits=(0.125, 0.25, 0.375)),
+    "persistence": lambda: persistence(make_stack()),
+    "persistence, runs, corrected": lambda: persistence(make_runs(), detrend=True, correction="anis_lloyd", tau_min=3),
+    "persistence, differences, long name": lambda: persistence(make_stack(long=True), series="differences"),
+    "persistence, tall": lambda: persistence(make_stack("EPSG:4326", 40, 8), significance="naive", method="k"),
+    "future": make_future,
+    "future, degrees, long name": lambda: make_future(crs="EPSG:4326", long=True),
+    "clusters": lambda: clusters(make_map()),
+    "clusters, islands, rook, naive": lambda: clusters(make_map(True), contiguity="rook", significance="naive", style="B"),
+    "clusters, degrees, long name": lambda: clusters(make_map(crs="EPSG:4326", long=True), alternative="directed"),
     "account": lambda: account(make_stack()),
     "account, degrees, long name": lambda: account(make_stack("EPSG:4326", long=True)),
     "account, no reference system": lambda: account(make_stack("")),
@@ -167,7 +212,9 @@ def test_every_figure_reads(case: str, profile: str) -> None:
         assert not picture.numbers.empty or "1 driver" in case
 
 
-@pytest.mark.parametrize("case", ["correlation", "geodetector", "trend", "account", "recovery", "sample"])
+@pytest.mark.parametrize(
+    "case", ["correlation", "geodetector", "trend", "persistence", "clusters", "account", "recovery", "sample"]
+)
 def test_bytes_repeat_and_nothing_global_changes(case: str) -> None:
     result, profile = CASES[case](), journal("jal")
     before = dict(matplotlib.rcParams)
@@ -191,23 +238,23 @@ def named(found: list[Picture], name: str) -> Picture:
 
 
 def test_correlation_prints_what_the_table_holds() -> None:
-    result = with_gaps(pearson(make_sample(6, 2)))
+    result = with_gaps(correlate(make_sample(6, 2)))
     picture = pictures(result, journal("jal"))[0]
     shown = texts(picture)
     assert "n/a" in shown
     for r in result.correlations["r"].dropna():
         assert panels.decimals(r) in shown
-    assert panels.SIGNIFICANCE_KEY in shown
+    assert panels.CORRECTED_KEY in shown
     pd.testing.assert_frame_equal(picture.numbers, result.correlations)
 
 
 def test_whiskers_stay_inside_the_axes() -> None:
-    result = pearson(make_sample(6, 2))
+    result = correlate(make_sample(6, 2))
     for ax, (_, table) in zip(
         pictures(result, journal("jal"))[0].figure.axes, result.correlations.groupby("group"), strict=True
     ):
         low, high = ax.get_xlim()
-        assert low <= table["ci_low"].min() <= table["ci_high"].max() <= high
+        assert low <= table["ci_eff_low"].min() <= table["ci_eff_high"].max() <= high
 
 
 def test_more_than_six_groups_go_on_to_another_figure() -> None:
@@ -308,7 +355,7 @@ def test_a_regular_sample_is_drawn_as_pixels() -> None:
 @pytest.mark.parametrize("draw", [draw_correlation, factors, interaction])
 def test_plain_functions_draw_on_given_axes(draw: Callable[..., object]) -> None:
     sample = make_sample(5, 2)
-    result = pearson(sample) if draw is draw_correlation else detect(sample)
+    result = correlate(sample) if draw is draw_correlation else detect(sample)
     ax = Figure(figsize=(5, 5)).add_axes((0.4, 0.2, 0.5, 0.5))
     assert draw(result, ax, group="class 0") is ax
     assert draw(result) is not ax
@@ -317,7 +364,7 @@ def test_plain_functions_draw_on_given_axes(draw: Callable[..., object]) -> None
 
 
 def test_chinese_labels_are_drawn_or_named() -> None:
-    result = pearson(make_sample(3, 1))
+    result = correlate(make_sample(3, 1))
     variables = result.variables.assign(label=["净生态系统生产力", "年降水量", "气温", "高程"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -386,16 +433,82 @@ def test_class_shares_are_those_of_the_map(significance: Any) -> None:
     assert all(f"{share:.1f}%" in shown for share in whole_shares(rows["share"].to_numpy()))
 
 
+def test_class_maps_print_the_shares_of_their_tables() -> None:
+    """Honest and published shares, those of white noise, and one denominator alone."""
+    result = persistence(make_stack(), significance="naive")
+    assert isinstance(result, PersistenceResult)
+    found = pictures(result, journal("jal"))
+    for name, by in (("persistence_map", "p"), ("persistence_published", "published")):
+        table = result.classes[result.classes["method"] == HURST_METHODS[by]]
+        for column in ("share", "share_expected") if by == "published" else ("share",):
+            for share in whole_shares(table[column].to_numpy()):
+                assert f"{share:.1f}%" in texts(named(found, name))
+    assert "P < 0.05 under white noise, not adjusted for the number of cells" in words_of(named(found, "persistence_map"))
+    clustered = clusters(make_map(True))
+    assert isinstance(clustered, ClusterResult)
+    shown = named(pictures(clustered, journal("jal")), "clusters_map")
+    rows = clustered.classes[(clustered.classes["method"] == METHODS["p_adjusted"]) & (clustered.classes["share_of"] == OF_ALL)]
+    assert all(f"{share:.1f}%" in texts(shown) for share in whole_shares(rows["share"].to_numpy()))
+    assert texts(shown).count("No neighbours") == 2 and OF_ALL in words_of(shown)
+    assert "No neighbours" not in texts(named(pictures(clusters(make_map()), journal("jal")), "clusters_map"))
+
+
+def test_every_class_keeps_its_colour_where_a_rare_one_is_left_out() -> None:
+    """Islands are the last class but not the last colour of every map: swatch and cell must agree."""
+    for case in ("clusters", "clusters, islands, rook, naive", "stability, undefined", "future", "persistence"):
+        result = CASES[case]()
+        for picture in pictures(result, journal("jal")):
+            for ax in (ax for ax in picture.figure.axes if ax.images and isinstance(ax.images[0].norm, BoundaryNorm)):
+                image = ax.images[0]
+                present = np.unique(pixels_of(image).compressed())
+                swatches = {to_hex(p.get_facecolor()) for p in picture.figure.findobj(Rectangle)}
+                assert {to_hex(c) for c in image.to_rgba(present)} <= swatches
+
+
+def test_histogram_of_h_is_that_of_the_table() -> None:
+    result = persistence(make_stack())
+    assert isinstance(result, PersistenceResult)
+    ax = draw_persistence(result)
+    heights = [bar.get_height() for bar in ax.containers[0]]
+    np.testing.assert_allclose(heights, 100 * result.histogram["share"])
+    (step,) = [p for p in ax.patches if isinstance(p, StepPatch)]
+    np.testing.assert_allclose(step.get_data().values, 100 * result.histogram["share_expected"])
+    own = Figure(figsize=(4, 3)).add_axes((0.2, 0.2, 0.7, 0.6))
+    assert draw_persistence(result, own) is own
+
+
+def test_the_line_of_the_moran_scatter_is_moran_i() -> None:
+    result = clusters(make_map())
+    assert isinstance(result, ClusterResult)
+    ax = draw_clusters(result)
+    (line,) = [one for one in ax.lines if one.get_linestyle() == "-" and one.get_linewidth() == 1.0]
+    x, y = (np.asarray(v, dtype=float) for v in line.get_data())
+    assert (y[1] - y[0]) / (x[1] - x[0]) == pytest.approx(result.overall["moran_i"][0])
+    grid = result.grid
+    slope = float((grid["deviate"] * grid["lag"]).sum() / (grid["deviate"] ** 2).sum())
+    assert slope == pytest.approx(result.overall["moran_i"][0], rel=1e-12)
+    binary = draw_clusters(clusters(make_map(), style="B"))
+    assert not [one for one in binary.lines if one.get_linewidth() == 1.0]
+
+
+def test_a_large_map_is_scattered_by_a_part_of_its_cells_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_figures, "MOST_POINTS", 200)
+    picture = named(pictures(clusters(make_map()), journal("jal")), "clusters_scatter")
+    drawn = sum(len(line.get_xdata()) for line in picture.figure.axes[0].lines if line.get_marker() == "o")  # type: ignore[arg-type]
+    assert drawn == 195 and len(picture.numbers) == 585
+    assert "195 of 585 cells with neighbours drawn" in words_of(picture)
+
+
 def test_no_figure_speaks_of_pixels_where_there_may_be_towers() -> None:
     sample = make_towers()
-    for picture in [p for result in (pearson(sample), detect(sample)) for p in pictures(result, journal("jal"))]:
+    for picture in [p for result in (correlate(sample), detect(sample)) for p in pictures(result, journal("jal"))]:
         assert "pixel" not in words_of(picture) + picture.caption
         assert "n = 300" in words_of(picture)
         assert "whole sample" in (words_of(picture) + picture.caption).lower()
 
 
 def test_an_exactly_linear_driver_has_its_own_mark() -> None:
-    for result, keyed in ((without_p(pearson(make_sample(6, 2))), True), (pearson(make_sample(6, 2)), False)):
+    for result, keyed in ((without_p(correlate(make_sample(6, 2))), True), (correlate(make_sample(6, 2)), False)):
         picture = pictures(result, journal("jal"))[0]
         assert any(text.startswith("exactly linear") for text in texts(picture)) == keyed
         assert ("P undefined" in texts(picture)) == keyed
@@ -418,9 +531,9 @@ def test_a_bar_without_p_is_neither_filled_nor_open() -> None:
 
 
 def test_different_scales_are_said() -> None:
-    result = pearson(make_sample(6, 2))
+    result = correlate(make_sample(6, 2))
     table = result.correlations.copy()
-    table.loc[table["group"] == "all", ["r", "ci_low", "ci_high"]] *= 0.1
+    table.loc[table["group"] == "all", ["r", *INTERVALS]] *= 0.1
     for tried, said in ((result, False), (dataclasses.replace(result, correlations=table), True)):
         picture = pictures(tried, journal("jal"))[0]
         spans = [float(np.ptp(ax.get_xlim())) for ax in picture.figure.axes]
@@ -428,10 +541,14 @@ def test_different_scales_are_said() -> None:
         assert ("x scales differ between panels" in words_of(picture)) == said
 
 
-def test_the_interval_of_r_is_called_naive() -> None:
-    picture = pictures(pearson(make_sample(6, 2)), journal("jal"))[0]
-    assert "naive 95 % interval, every row counted as independent" in words_of(picture)
-    assert "naive 95 % confidence interval" in picture.caption
+def test_the_interval_of_r_says_whether_it_is_naive() -> None:
+    sample = make_sample(6, 2)
+    picture = pictures(correlate(sample), journal("jal"))[0]
+    assert "whiskers: 95 % interval with the effective n" in words_of(picture)
+    assert "corrected for spatial autocorrelation (effective n)" in picture.caption
+    placeless = pictures(correlate(dataclasses.replace(sample, coordinates=None)), journal("jal"))[0]
+    assert "whiskers: naive 95 % interval, every row independent" in words_of(placeless)
+    assert panels.SIGNIFICANCE_KEY in texts(placeless) and "Interval and P are naive" in placeless.caption
 
 
 @pytest.mark.parametrize("profile", ["jal", "elsevier", "jgs", "zh-geo"])

@@ -116,12 +116,12 @@ def test_duplicate_coordinates_warn() -> None:
 
 
 def test_weights_that_are_not_used_are_said() -> None:
-    from carbondrivers.attribution import describe, detect, pearson
+    from carbondrivers.attribution import correlate, describe, detect
 
     sample = _sample(_frame().assign(area=1.5), weights="area")
-    for method in (describe, detect, pearson):
+    for method in (describe, detect, correlate):
         assert any("does not use them" in note for note in method(sample).notes)
-    assert not any("weights" in note for note in pearson(_sample(_frame())).notes)
+    assert not any("weights" in note for note in correlate(_sample(_frame())).notes)
 
 
 def test_class_codes_are_read_as_classes() -> None:

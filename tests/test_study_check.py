@@ -164,11 +164,12 @@ def test_each_problem_of_a_table_study(tmp_path: Path, old: str, new: str, words
 
 
 def test_sections_that_are_no_tables_are_named_and_the_rest_still_checked(tmp_path: Path) -> None:
-    text = 'drivers = 3\nanalyses = 4\n[study]\ntitle = "T"\nregion = "horqin"\n'
+    text = 'drivers = 3\nanalyses = 4\n[study]\ntitle = "T"\nregion = "atlantis"\n'
     text += '[response]\nname = "nep"\nsource = "/a.tif"\n'
     found = "\n".join(problems(tmp_path, text))
     assert "drivers: must be a table of keys, got 3" in found and "analyses: must be a table of keys, got 4" in found
-    assert "study.region: must be 'demo', got 'horqin'" in found and "leaves its root" in found
+    assert "study.region: must be" in found and "'demo'" in found and "got 'atlantis'" in found
+    assert "leaves its root" in found
 
 
 @pytest.mark.parametrize(

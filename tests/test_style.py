@@ -12,6 +12,7 @@ from matplotlib.font_manager import fontManager
 
 from carbondrivers.errors import OptionError
 from carbondrivers.reports import style
+from carbondrivers.reports.figures import clusters, future, persistence, stability
 from carbondrivers.reports.figures.trend import CLASS_COLOURS
 
 RED_YELLOW_GREEN = ["#1A9850", "#91CF60", "#D9EF8B", "#FEE08B", "#FC8D59", "#D73027"]
@@ -24,8 +25,25 @@ RED_YELLOW_GREEN = ["#1A9850", "#91CF60", "#D9EF8B", "#FEE08B", "#FC8D59", "#D73
         list(style.TREND_COLOURS),
         list(style.LISA_COLOURS.values()),
         list(CLASS_COLOURS),
+        list(clusters.QUADRANTS),
+        list(clusters.GI_COLOURS),
+        list(persistence.PUBLISHED_COLOURS),
+        list(persistence.CLASS_COLOURS),
+        list(stability.CLASS_COLOURS),
+        list(future.CLASS_COLOURS),
     ],
-    ids=["category", "trend", "lisa", "trend with no change"],
+    ids=[
+        "category",
+        "trend",
+        "lisa",
+        "trend with no change",
+        "lisa with islands",
+        "gi*",
+        "published persistence",
+        "persistence",
+        "stability",
+        "future",
+    ],
 )
 def test_every_palette_is_told_apart_by_every_reader(palette: list[str]) -> None:
     assert style.smallest_difference(palette) > 10

@@ -31,7 +31,6 @@ app = typer.Typer(
 STUDY = "study.toml"
 # What typer raises for words that it does not know; its place differs between versions, its name does not.
 WrongWords: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-Out = Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=True)]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder that data paths are relative to.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed in place of the study's own.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Compute anew what an earlier run has kept.")]
@@ -48,6 +47,20 @@ class What(StrEnum):
     derivations = "derivations"
     keys = "keys"
     parameters = "parameters"
+
+
+class Region(StrEnum):
+    """The virtual regions with a preset study."""
+
+    demo = "demo"
+    northwest_china = "northwest_china"
+    horqin = "horqin"
+    ningxia = "ningxia"
+    taklimakan = "taklimakan"
+    china = "china"
+
+
+REGIONS = tuple(region.value for region in Region)
 
 
 def main() -> None:
@@ -89,12 +102,17 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 @app.command()
-def demo(out: Out = Path("carbondrivers-demo"), seed: Seed = None, fresh: Fresh = False) -> None:
-    """Analyse a virtual region whose causes are known, from raw grids to the report."""
+def demo(
+    name: Annotated[Region, typer.Argument(metavar="REGION", help=f"Virtual region: {', '.join(REGIONS)}.")] = Region.demo,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Output folder; carbondrivers-REGION by default.")] = None,
+    seed: Seed = None,
+    fresh: Fresh = False,
+) -> None:
+    """Analyse a virtual region, from raw grids to the report: one whose causes are known, or one after a study."""
     from importlib.resources import as_file, files
 
-    with as_file(files("carbondrivers.study") / "presets" / "demo.toml") as path:
-        _run(path, out, None, seed, None, fresh)
+    with as_file(files("carbondrivers.study") / "presets" / f"{name.value}.toml") as path:
+        _run(path, out or Path(f"carbondrivers-{name.value.replace('_', '-')}"), None, seed, None, fresh)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import ALL
 from carbondrivers.provenance import history_line
 
-COLUMNS = ["driver", "category", "planted", "direct", "indirect", "total", "rank", "r", "p", "q", "p_q", "note"]
+COLUMNS = ["driver", "category", "planted", "direct", "indirect", "total", "rank", "r", "p", "p_eff", "q", "p_q", "note"]
 NULL_NOTE = "null driver: its naive P < 0.05 ({}) comes from spatial autocorrelation alone"
 
 
@@ -30,7 +30,7 @@ class RecoveryResult(Result):
     ----------
     recovery : pandas.DataFrame
         One row a driver: planted direct, indirect and total effect (standardised), rank of the total, found r with its
-        naive p, found q, and a note.
+        naive and corrected p, found q, and a note.
     pairs : pandas.DataFrame
         The planted interacting pairs with the verdict that was found.
     """
@@ -56,7 +56,8 @@ def recovery(
     correlation, geodetector
         Results of the same sample.
     """
-    r = _whole(correlation.correlations)[["driver", "r", "p"]]
+    pearson = correlation.correlations["method"] == "pearson"
+    r = _whole(correlation.correlations.loc[pearson])[["driver", "r", "p", "p_eff"]]
     q = _whole(geodetector.factors)[["driver", "q", "p"]].rename(columns={"p": "p_q"})
     table = effects.merge(q, on="driver", how="inner").merge(r, on="driver", how="left")
     table["category"] = [correlation.category(d) for d in table["driver"]]
@@ -73,6 +74,13 @@ def recovery(
         recovery=table,
         pairs=_pairs(interacting_pairs, geodetector),
     )
+
+
+def _corrected(nulls: pd.DataFrame) -> str:
+    if nulls["p_eff"].isna().all():
+        return ""
+    left = int((nulls["p_eff"] < 0.05).sum())
+    return f" With the effective number of observations {left} of {len(nulls)} null drivers reach P < 0.05 of r."
 
 
 def _mark(null: bool, p_of_r: float, p_of_q: float) -> str:
@@ -106,7 +114,7 @@ def _sentences(table: pd.DataFrame, labels: Result) -> tuple[str, ...]:
         named = ", ".join(labels.label(d) for d in fooled)
         notes.append(
             f"{named}: planted without any effect, yet naive P < 0.05 of r or q. The fields are smooth, so neighbouring "
-            "pixels repeat each other and the tests count them as independent."
+            "pixels repeat each other and the tests count them as independent." + _corrected(nulls)
         )
     elif len(nulls):
         notes.append("No planted null driver reaches a naive P of r or q below 0.05 in this region.")

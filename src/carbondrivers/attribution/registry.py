@@ -15,7 +15,7 @@ from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.errors import DataError
 
-Takes = Literal["sample", "stack", "monthly stack"]
+Takes = Literal["sample", "stack", "monthly stack", "map", "grids", "units"]
 Door = TypeVar("Door", bound=Callable[..., Result])
 
 
@@ -32,8 +32,9 @@ class Method:
     door : callable
         The public function: input first, options by keyword.
     takes : str
-        ``"sample"`` (a PixelSample), ``"stack"`` (an xarray.DataArray with a time dimension) or ``"monthly stack"`` (one
-        whose time is in months).
+        ``"sample"`` (a PixelSample), ``"stack"`` (an xarray.DataArray with a time dimension), ``"monthly stack"`` (one
+        whose time is in months), ``"map"`` (one without time), ``"grids"`` (an xarray.DataArray, and grids of what it is
+        summed by) or ``"units"`` (a table, and weights).
     result : type
         Class of the result.
     version : str
@@ -79,9 +80,14 @@ def register(
 def _require(given: object, takes: Takes, name: str) -> None:
     if takes == "sample" and not isinstance(given, PixelSample):
         raise DataError(f"{name} takes a PixelSample, got {type(given).__name__}: make one with PixelSample.from_frame")
-    if takes != "sample" and not isinstance(given, xr.DataArray):
-        axis = "a year dimension" if takes == "stack" else "months on a time dimension"
-        raise DataError(f"{name} takes an xarray.DataArray with {axis}, got {type(given).__name__}")
+    axes = {
+        "stack": " with a year dimension", "monthly stack": " with months on a time dimension",
+        "map": " with the dimensions y and x", "grids": ": read it with read_raster",
+    }  # fmt: skip
+    if takes in axes and not isinstance(given, xr.DataArray):
+        words = f"an xarray.DataArray{axes[takes]}" if takes != "grids" else "an xarray.DataArray"
+        remedy = axes[takes] if takes == "grids" else ""
+        raise DataError(f"{name} takes {words}, got {type(given).__name__}{remedy}")
 
 
 def methods() -> dict[str, Method]:

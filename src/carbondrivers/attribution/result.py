@@ -13,12 +13,15 @@ GRAMMAR = frozenset(
     """
     response driver driver_2 category group level lower upper year path
     estimate std_estimate std_error statistic df df_2 p p_adjusted log10_p ci_low ci_high
-    n n_valid n_eff share share_of area_km2 method note
-    r r_partial q q_driver q_driver_2 epsilon2 interaction interaction_classic cells p_q tau hurst moran_i gi_star
-    intercept total unit rank direct indirect planted x y
+    statistic_eff df_eff df_2_eff p_eff p_eff_adjusted ci_eff_low ci_eff_high
+    n n_valid n_eff share share_expected share_of area_km2 method note
+    r r2 r_partial q q_driver q_driver_2 epsilon2 interaction interaction_classic cells p_q tau hurst moran_i gi_star
+    vif condition remaining intercept intercept_residual expected total unit rank direct indirect planted x y
     sd min q25 median q75 max classes mode
     month month_mean resultant amplitude sink_months
     n_units r2 r2_low r2_high r_squared rmse rmse_low rmse_high mae bias bias_low bias_high bias_relative slope
+    id part neighbours deviate lag local_moran local_z lisa_class gi_p gi_p_adjusted gi_class
+    level_2 n_units first last area_first_km2 area_last_km2 gain_km2 loss_km2 net_km2 value density
     """.split()  # noqa: SIM905 - a list of names reads best as words
 )
 

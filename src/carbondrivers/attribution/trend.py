@@ -1,8 +1,8 @@
 """Trend of every cell of a raster stack, and of its area-weighted mean: least squares, Theil-Sen, Mann-Kendall.
 
 True years are used, gaps are never squeezed, and cells with fewer than ``min_valid`` years stay empty. The class map
-follows the published six classes (sign of the trend by P < 0.01, P < 0.05, not significant), by default after
-adjustment over the map (Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x).
+follows one of the published views (``trend_classes``), by default after adjustment over the map (Benjamini and Hochberg
+1995, doi:10.1111/j.2517-6161.1995.tb02031.x). Tests that years with a memory do not fool: ``trend_tests``.
 Sources: Theil (1950); Sen (1968), doi:10.1080/01621459.1968.10480934; Mann (1945), doi:10.2307/1907187; Kendall (1975).
 """
 
@@ -21,7 +21,7 @@ from carbondrivers.attribution import trend_kernels as kernels
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
-from carbondrivers.attribution.trend_maps import CLASSES as CLASSES
+from carbondrivers.attribution.trend_classes import CLASS_VIEWS, ClassView
 from carbondrivers.attribution.trend_maps import (
     STATISTICS,
     Tally,
@@ -32,6 +32,7 @@ from carbondrivers.attribution.trend_maps import (
     regional_series,
     tally,
 )
+from carbondrivers.attribution.trend_tests import CAVEATS, TEST_WORDS, TREND_TESTS, TrendTest, outcome
 from carbondrivers.datasets.grids import cell_areas
 from carbondrivers.errors import DataError, OptionError, choose
 from carbondrivers.provenance import history_line
@@ -51,8 +52,10 @@ class TrendResult(Result):
     Attributes
     ----------
     grid : xarray.Dataset
-        Maps of ``STATISTICS``, ``mk_p_adjusted`` and ``trend_class`` (position in ``CLASSES``). Slopes are per year;
-        intercepts are the value of the line in ``attrs["reference_year"]``.
+        Maps of ``STATISTICS``, ``mk_p_adjusted`` and ``trend_class`` (position in its ``attrs["classes"]``). Slopes are
+        per year; intercepts are the value of the line in ``attrs["reference_year"]``: ``sen_intercept`` is
+        median(y) - slope median(t), ``sen_intercept_residual`` median(y - slope t). ``mk_z`` and ``mk_p`` are those of
+        the chosen test, ``mk_s`` and tau those of the series as it is.
     classes : pandas.DataFrame
         Cells, area and share of each class, by naive and by adjusted p; the shares of each method add to one.
     series : pandas.DataFrame
@@ -72,7 +75,7 @@ class TrendResult(Result):
     title="Trend: least squares, Theil-Sen, Mann-Kendall",
     takes="stack",
     result=TrendResult,
-    version="1",
+    version="2",
     citation="Sen, P.K. (1968). Estimates of the regression coefficient based on Kendall's tau. JASA 63, 1379-1389.",
 )
 def trend(
@@ -81,6 +84,8 @@ def trend(
     method: Sequence[TrendMethod] = TREND_METHODS,
     min_valid: int | None = None,
     significance: Significance = "benjamini_hochberg",
+    test: TrendTest = "mann_kendall",
+    classes: ClassView = "northwest_china",
     keep: Keep | None = None,
 ) -> TrendResult:
     """Estimate the trend of every cell and of the region.
@@ -96,6 +101,10 @@ def trend(
         Fewest valid years of a cell; the default is 70 % of the years, at least 10.
     significance
         The p that classes the map: adjusted over all cells, or as it is.
+    test
+        ``"mann_kendall"``; where years resemble their neighbours, ``"three_pw"`` (robust) or ``"hamed_rao"``.
+    classes
+        The published view: six classes by P < 0.01 and P < 0.05, or |Z| > 1.96 with four classes or with three.
     keep
         Where the maps go: a function that takes a lazy data set and returns it when it is kept, such as
         ``carbondrivers.datasets.write.keep_grid`` for a folder. With it no map is ever held whole in memory; by default
@@ -104,7 +113,8 @@ def trend(
     Raises
     ------
     DataError
-        If there is no time dimension, too few years, repeated years, an infinite value or no value at all.
+        If there is no time dimension, too few years, repeated years, an infinite value or no value at all, or the test
+        needs neighbouring years and the years lie on no lattice.
 
     Examples
     --------
@@ -122,19 +132,23 @@ def trend(
     for one in method:
         choose(one, TREND_METHODS, "method")
     choose(significance, ("benjamini_hochberg", "naive"), "significance")
+    choose(test, TREND_TESTS, "test")
+    choose(classes, CLASS_VIEWS, "classes")
     dim, years = _true_years(stack)
     needed = _fewest(min_valid, len(years))
     parameters = {
         "method": list(method),
         "min_valid": needed,
         "significance": significance,
+        "test": test,
+        "classes": classes,
         "years": [float(years.min()), float(years.max())],
     }
     provenance = history_line("trend", **parameters)
     reference = float(np.floor(years.min()))
-    about = {"crs": stack.attrs.get("crs", ""), "reference_year": reference, "history": provenance}
+    about = {"crs": stack.attrs.get("crs", ""), "reference_year": reference, "history": provenance, "method": TEST_WORDS[test]}
     keep = keep or xr.Dataset.compute
-    maps = cell_trends(stack, dim, years - reference, needed)
+    maps = cell_trends(stack, dim, years - reference, needed, test)
     left_out = tuple(prefix for name, prefix in PREFIX.items() if name not in method)
     maps = maps.drop_vars([name for name in STATISTICS if name.startswith(left_out)] if left_out else [])
     maps = keep(_described(maps, stack).assign_attrs(about))
@@ -145,28 +159,32 @@ def trend(
             f"no cell of {stack.name or 'the stack'!r} has {needed} valid years of {len(years)}: "
             "give more years, or lower min_valid"
         )
-    maps = maps.merge(keep(_classed(maps, counted, significance).assign_attrs(about)), join="override", compat="override")
+    maps = maps.merge(
+        keep(_classed(maps, counted, significance, classes).assign_attrs(about)), join="override", compat="override"
+    )
     areas = cell_areas(maps["n_valid"].assign_attrs(crs=about["crs"]))
     series = regional_series(stack, dim, years, areas, maps["n_valid"] >= (len(years) if complete else needed))
     return TrendResult(
         method="trend",
         parameters=parameters,
         n=enough,
-        notes=(*_notes(counted.valid, years, needed), *_series_note(enough, complete)),
+        notes=(*_notes(counted.valid, years, needed, test), *_series_note(enough, complete)),
         provenance=provenance,
         variables=_variables(stack),
         grid=maps,
-        classes=class_shares(maps, areas),
+        classes=class_shares(maps, areas, classes, test),
         series=series,
-        regional=_regional_trend(series, method),
+        regional=_regional_trend(series, method, test),
     )
 
 
-def _classed(maps: xr.Dataset, counted: Tally, significance: Significance) -> xr.Dataset:
+def _classed(maps: xr.Dataset, counted: Tally, significance: Significance, view: ClassView) -> xr.Dataset:
     """Return the maps of adjusted p and of classes, lazy if the others are."""
     deciding = "mk_p_adjusted" if significance == "benjamini_hochberg" else "mk_p"
     p = {"mk_p": maps["mk_p"], "mk_p_adjusted": adjusted_map(maps["mk_p"], counted)}
-    return xr.Dataset({"mk_p_adjusted": p["mk_p_adjusted"], "trend_class": class_map(p[deciding], maps["mk_s"], deciding)})
+    return xr.Dataset(
+        {"mk_p_adjusted": p["mk_p_adjusted"], "trend_class": class_map(p[deciding], maps["mk_s"], deciding, view)}
+    )
 
 
 def _true_years(stack: xr.DataArray) -> tuple[str, Floats]:
@@ -208,11 +226,12 @@ def _fewest(min_valid: int | None, years: int) -> int:
     return min_valid
 
 
-def _regional_trend(series: pd.DataFrame, method: Sequence[TrendMethod]) -> pd.DataFrame:
+def _regional_trend(series: pd.DataFrame, method: Sequence[TrendMethod], test: TrendTest) -> pd.DataFrame:
     t, y = series["year"].to_numpy(np.float64), series["estimate"].to_numpy(np.float64)[None, :]
     origin = t[0]
-    line, test = kernels.ols(y, t - origin), kernels.mann_kendall(y)
-    sen = kernels.theil_sen(y, t - origin, test.variance)
+    line, plain = kernels.ols(y, t - origin), kernels.mann_kendall(y)
+    sen = kernels.theil_sen(y, t - origin, plain.variance)
+    chosen = outcome(y, t - origin, plain, sen.slope, test)
     n = int((~np.isnan(y)).sum())
     reach = stats.t.ppf(0.975, n - 2) * line.std_error[0] if n > 2 else np.nan
     rows = [
@@ -220,10 +239,14 @@ def _regional_trend(series: pd.DataFrame, method: Sequence[TrendMethod]) -> pd.D
          "p": line.p[0], "ci_low": line.slope[0] - reach, "ci_high": line.slope[0] + reach,
          "intercept": line.intercept[0]},
         {"method": "theil_sen", "estimate": sen.slope[0], "ci_low": sen.ci_low[0], "ci_high": sen.ci_high[0],
-         "statistic": test.z[0], "p": test.p[0], "intercept": sen.intercept[0]},
+         "statistic": chosen.z[0], "p": chosen.p[0], "intercept": sen.intercept[0],
+         "intercept_residual": sen.intercept_residual[0]},
     ]  # fmt: skip
-    columns = ["method", "estimate", "std_error", "statistic", "p", "ci_low", "ci_high", "intercept"]
-    note = "P of Theil-Sen is Mann-Kendall's; the intercept is the line's value in the first year"
+    columns = ["method", "estimate", "std_error", "statistic", "p", "ci_low", "ci_high", "intercept", "intercept_residual"]
+    note = (
+        "P of Theil-Sen is Mann-Kendall's; the intercept is the line's value in the first year, for Theil-Sen "
+        "median(y) - slope median(t) and, as residual intercept, median(y - slope t)"
+    )
     rows = [row for row in rows if row["method"] in method]
     return pd.DataFrame(rows, columns=columns).assign(n=n, note=note)
 
@@ -238,20 +261,16 @@ def _variables(stack: xr.DataArray) -> pd.DataFrame:
 def _described(maps: xr.Dataset, stack: xr.DataArray) -> xr.Dataset:
     unit = str(stack.attrs.get("units", ""))
     for name in maps.data_vars:
-        if str(name).endswith("_intercept"):
+        if "_intercept" in str(name):
             maps[name].attrs["units"] = unit
         elif str(name).endswith(("_slope", "_std_error", "_ci_low", "_ci_high")):
             maps[name].attrs["units"] = f"{unit} a-1".strip()
     return maps
 
 
-def _notes(valid: np.ndarray, years: Floats, needed: int) -> tuple[str, ...]:
+def _notes(valid: np.ndarray, years: Floats, needed: int, test: TrendTest) -> tuple[str, ...]:
     absent, short = int(valid[0]), int(valid[1:needed].sum())
-    notes = [
-        "P-values of trends are naive: they take the years of a cell as independent, and autocorrelated years give too many "
-        "trends. Adjusting over the map (BH) holds the share of false trends among the significant cells only if the P of "
-        "each cell is right."
-    ]
+    notes = [CAVEATS[test]]
     if absent:
         notes.append(
             f"{absent:,} of {int(valid.sum()):,} cells have no value in any year: they lie outside the study area or are "

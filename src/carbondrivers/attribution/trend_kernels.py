@@ -15,6 +15,7 @@ from scipy import special
 from carbondrivers.attribution.inference import Floats
 
 Z_95 = float(special.ndtri(0.975))
+SERIES_AT_ONCE = 512
 
 
 class Ols(NamedTuple):
@@ -28,12 +29,17 @@ class Ols(NamedTuple):
 
 
 class TheilSen(NamedTuple):
-    """Theil-Sen slope with its 95 % interval (ranks as in Sen 1968); intercept median(y) - slope median(t) (Conover)."""
+    """Theil-Sen slope with its 95 % interval (ranks as in Sen 1968), and the two intercepts in use.
+
+    ``intercept`` is median(y) - slope median(t) (Conover 1980; scipy, pymannkendall), ``intercept_residual`` is
+    median(y - slope t) (R's zyp): they differ where values are few or skewed.
+    """
 
     slope: Floats
     intercept: Floats
     ci_low: Floats
     ci_high: Floats
+    intercept_residual: Floats
 
 
 class MannKendall(NamedTuple):
@@ -56,54 +62,79 @@ def ols(y: Floats, t: Floats) -> Ols:
     n = valid.sum(axis=1).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         count = np.where(n > 2, n, np.nan)
-        scale = np.where(valid, np.abs(y), 0.0).max(axis=1, initial=0.0)
-        t_mean = (valid * t).sum(axis=1) / count
-        y_mean = np.where(valid, y, 0.0).sum(axis=1) / count
-        dt = np.where(valid, t - t_mean[:, None], 0.0)
-        dy = np.where(valid, y - y_mean[:, None], 0.0)
-        sxx = (dt**2).sum(axis=1)
-        slope = (dt * dy).sum(axis=1) / sxx
-        residual = np.where(valid, dy - slope[:, None] * dt, 0.0)
-        sse = (residual**2).sum(axis=1)
+        filled = _zero_in_gaps(y, valid)
+        t_mean, y_mean = (valid @ t) / count, filled.sum(axis=1) / count
+        dt = _zero_in_gaps(t - t_mean[:, None], valid)
+        dy = _zero_in_gaps(y - y_mean[:, None], valid)
+        sxx = _sum_of_squares(dt)
+        slope = np.vecdot(dt, dy) / sxx
+        sse = _sum_of_squares(dy - slope[:, None] * dt)
         std_error = np.sqrt(sse / ((count - 2) * sxx))
-        constant = np.abs(dy).max(axis=1, initial=0.0) <= 4 * np.finfo(np.float64).eps * scale
-        perfect = sse <= (8 * np.finfo(np.float64).eps * scale) ** 2 * count
+        # Beside the size of the values: what is smaller is rounding.
+        rounding = np.finfo(np.float64).eps ** 2 * _sum_of_squares(filled)
+        constant, perfect = _sum_of_squares(dy) <= 16 * rounding, sse <= 64 * rounding
         statistic = np.where(perfect, np.nan, slope / std_error)
-        statistic = np.where(constant & (n > 2), 0.0, statistic)
-        slope, std_error = np.where(constant & (n > 2), 0.0, slope), np.where(constant & (n > 2), 0.0, std_error)
+        flat = constant & (n > 2)
+        slope, std_error, statistic = (np.where(flat, 0.0, part) for part in (slope, std_error, statistic))
         p = 2.0 * special.stdtr(count - 2, -np.abs(statistic))
     return Ols(slope, y_mean - slope * t_mean, std_error, statistic, p)
+
+
+def _zero_in_gaps(values: Floats, valid: NDArray[np.bool_]) -> Floats:
+    # Most blocks have no gap, and are not copied.
+    return values if valid.all() else np.where(valid, values, 0.0)
+
+
+def _sum_of_squares(values: Floats) -> Floats:
+    return np.asarray(np.vecdot(values, values))
 
 
 def mann_kendall(y: Floats) -> MannKendall:
     """Test each series for a monotonic trend (Mann 1945; Kendall 1975).
 
     S = sum of sgn(y_j - y_i), i < j; Var S corrected for ties; Z = (S - sgn S) / sqrt(Var S), 0 where S or Var S is 0.
-    Fewer than three values give NaN.
+    P is that of the normal distribution. Fewer than three values give NaN.
     """
-    years = y.shape[1]
-    s = np.zeros(len(y))
-    same = np.ones(y.shape)
-    with np.errstate(invalid="ignore"):
-        for lag in range(1, years):
-            later, earlier = y[:, lag:], y[:, :-lag]
-            s += (later > earlier).sum(axis=1) - (later < earlier).sum(axis=1)
-            equal = later == earlier
-            same[:, lag:] += equal
-            same[:, :-lag] += equal
-    valid = ~np.isnan(y)
-    n = valid.sum(axis=1).astype(np.float64)
+    n = (~np.isnan(y)).sum(axis=1).astype(np.float64)
     n = np.where(n > 2, n, np.nan)
-    ties = np.where(valid, (same - 1) * (2 * same + 5), 0.0).sum(axis=1)
-    variance = (n * (n - 1) * (2 * n + 5) - ties) / 18.0
+    pairs = n * (n - 1) / 2.0
+    s, different = orders(y)
     s = np.where(np.isnan(n), np.nan, s)
+    tied_pairs = pairs - different
+    ties = np.zeros(len(y))
+    tied = np.flatnonzero(tied_pairs > 0)
+    ties[tied] = _tie_term(y[tied])
+    variance = (n * (n - 1) * (2 * n + 5) - ties) / 18.0
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where((s == 0) | (variance <= 0), 0.0, (s - np.sign(s)) / np.sqrt(variance))
         z = np.where(np.isnan(n), np.nan, z)
-        pairs = n * (n - 1) / 2.0
-        tied_pairs = np.where(valid, same - 1, 0.0).sum(axis=1) / 2.0
         tau_b = np.where(tied_pairs < pairs, s / np.sqrt((pairs - tied_pairs) * pairs), np.nan)
     return MannKendall(s, variance, z, 2.0 * special.ndtr(-np.abs(z)), s / pairs, tau_b)
+
+
+def orders(y: Floats) -> tuple[Floats, Floats]:
+    """Return S and the number of pairs of years that differ, each of shape (series,)."""
+    # Years along the first axis: whole rows of cells are compared at once.
+    by_year = np.ascontiguousarray(y.T)
+    # Counts of one year's pairs fit a byte, and bytes are summed many at a time.
+    small = np.int8 if len(by_year) < 128 else np.int16
+    s, different = np.zeros(len(y), dtype=np.int32), np.zeros(len(y), dtype=np.int32)
+    for i in range(len(by_year) - 1):
+        up = (by_year[i + 1 :] > by_year[i]).view(np.int8)
+        down = (by_year[i + 1 :] < by_year[i]).view(np.int8)
+        s += np.add.reduce(up - down, axis=0, dtype=small)
+        different += np.add.reduce(up + down, axis=0, dtype=small)
+    return s.astype(np.float64), different.astype(np.float64)
+
+
+def _tie_term(y: Floats) -> Floats:
+    """Return the sum over tie groups of t (t - 1) (2 t + 5), taken over their members."""
+    same = np.ones(y.shape)
+    for lag in range(1, y.shape[1]):
+        equal = y[:, lag:] == y[:, :-lag]
+        same[:, lag:] += equal
+        same[:, :-lag] += equal
+    return np.asarray(np.where(np.isnan(y), 0.0, (same - 1) * (2 * same + 5)).sum(axis=1))
 
 
 def theil_sen(y: Floats, t: Floats, variance: Floats) -> TheilSen:
@@ -116,26 +147,68 @@ def theil_sen(y: Floats, t: Floats, variance: Floats) -> TheilSen:
     variance
         Var S of ``mann_kendall``, shape (series,), which gives the ranks of the interval.
     """
-    i, j = np.triu_indices(len(t), k=1)
-    slopes = np.sort((y[:, j] - y[:, i]) / (t[j] - t[i]), axis=1)
     n = (~np.isnan(y)).sum(axis=1)
-    pairs = n * (n - 1) // 2
-    enough = n > 2
-    slope = np.where(enough, _sorted_median(slopes, pairs), np.nan)
-    reach = Z_95 * np.sqrt(np.where(enough, variance, 0.0))
+    found = _slopes_by_rank(y, t, slope_ranks(np.where(n > 2, n * (n - 1) // 2, 0), variance))
+    found[n < 3] = np.nan
+    slope = (found[:, 0] + found[:, 1]) / 2.0
+    middle_y, middle_left = (_sorted_median(np.sort(part, axis=1), n) for part in (y, y - slope[:, None] * t))
+    intercept = middle_y - slope * _median_time(y, t, n)
+    return TheilSen(slope, intercept, found[:, 2], found[:, 3], middle_left)
+
+
+def slope_ranks(pairs: NDArray[np.int64], variance: Floats) -> NDArray[np.int64]:
+    """Return the places of the two middle slopes and of the ends of their 95 % interval among the sorted slopes.
+
+    Parameters
+    ----------
+    pairs
+        Number of slopes of each series, (series,).
+    variance
+        Var S, (series,).
+
+    Returns
+    -------
+    int64, (series, 4)
+    """
+    reach = Z_95 * np.sqrt(np.where(pairs > 0, variance, 0.0))
     low = np.maximum(np.round((pairs - reach) / 2.0).astype(np.int64) - 1, 0)
     high = np.minimum(np.round((pairs + reach) / 2.0).astype(np.int64), np.maximum(pairs - 1, 0))
-    ci_low, ci_high = (np.where(enough, _at(slopes, k), np.nan) for k in (low, high))
-    t_of = np.where(np.isnan(y), np.nan, t)
-    middle_y, middle_t = (_sorted_median(np.sort(part, axis=1), n) for part in (y, t_of))
-    return TheilSen(slope, middle_y - slope * middle_t, ci_low, ci_high)
+    middle = np.maximum(pairs, 1)
+    return np.column_stack([(middle - 1) // 2, middle // 2, low, high])
 
 
-def _at(rows: Floats, position: NDArray[np.int64]) -> Floats:
-    return np.asarray(np.take_along_axis(rows, position[:, None], axis=1)[:, 0], dtype=np.float64)
+def _slopes_by_rank(y: Floats, t: Floats, ranks: NDArray[np.int64]) -> Floats:
+    """Return the slopes of given ranks (series, ranks) among those of all pairs of years; NaN counts as the largest."""
+    years, lags = len(t), range(1, len(t) // 2 + 1)
+    # The years in a ring: lags up to half of it meet every pair once, with few and long operations.
+    widths = [years if 2 * lag < years else lag for lag in lags]
+    ring = np.concatenate([t, t[: years // 2]])
+    apart = np.concatenate([ring[lag : lag + width] - t[:width] for lag, width in zip(lags, widths, strict=True)])
+    # One buffer for all series: fresh memory would cost as much as the sorting.
+    buffer, found = np.empty((min(len(y), SERIES_AT_ONCE), len(apart))), np.empty(ranks.shape)
+    for first in range(0, len(y), SERIES_AT_ONCE):
+        part = y[first : first + SERIES_AT_ONCE]
+        around = np.concatenate([part, part[:, : years // 2]], axis=1)
+        slopes, start = buffer[: len(part)], 0
+        for lag, width in zip(lags, widths, strict=True):
+            np.subtract(around[:, lag : lag + width], part[:, :width], out=slopes[:, start : start + width])
+            start += width
+        slopes /= apart
+        slopes.sort(axis=1)
+        found[first : first + len(part)] = np.take_along_axis(slopes, ranks[first : first + len(part)], axis=1)
+    return found
+
+
+def _median_time(y: Floats, t: Floats, n: NDArray[np.int64]) -> Floats:
+    """Return the median of the valid times of each series."""
+    found = np.full(len(y), np.median(t))
+    gaps = np.flatnonzero(n < len(t))
+    found[gaps] = _sorted_median(np.sort(np.where(np.isnan(y[gaps]), np.nan, t), axis=1), n[gaps])
+    return found
 
 
 def _sorted_median(rows: Floats, count: NDArray[np.int64]) -> Floats:
     """Return the median of the first `count` entries of each row; rows are sorted with NaN last."""
     safe = np.maximum(count, 1)
-    return np.where(count > 0, (_at(rows, (safe - 1) // 2) + _at(rows, safe // 2)) / 2.0, np.nan)
+    two = np.take_along_axis(rows, np.column_stack([(safe - 1) // 2, safe // 2]), axis=1)
+    return np.where(count > 0, (two[:, 0] + two[:, 1]) / 2.0, np.nan)

@@ -14,21 +14,19 @@ import xarray as xr
 
 from carbondrivers.attribution import trend_kernels as kernels
 from carbondrivers.attribution.inference import Floats
+from carbondrivers.attribution.trend_classes import LEVELS, ClassView, class_codes
+from carbondrivers.attribution.trend_tests import TEST_WORDS, TrendTest, outcome
 from carbondrivers.datasets.blocks import in_blocks
 from carbondrivers.errors import DataError
 
 BLOCK = 2048
 STATISTICS = (
     "ols_slope", "ols_intercept", "ols_std_error", "ols_statistic", "ols_p", "sen_slope", "sen_intercept",
-    "sen_ci_low", "sen_ci_high", "mk_s", "mk_z", "mk_p", "tau_a", "tau_b", "n_valid",
-)  # fmt: skip
-CLASSES = (
-    "Extremely significant increase", "Significant increase", "Non-significant increase",
-    "Non-significant decrease", "Significant decrease", "Extremely significant decrease", "No trend (S = 0)",
+    "sen_ci_low", "sen_ci_high", "sen_intercept_residual", "mk_s", "mk_z", "mk_p", "tau_a", "tau_b", "n_valid",
 )  # fmt: skip
 
 
-def cell_trends(stack: xr.DataArray, dim: str, times: Floats, needed: int) -> xr.Dataset:
+def cell_trends(stack: xr.DataArray, dim: str, times: Floats, needed: int, test: TrendTest) -> xr.Dataset:
     """Return maps of ``STATISTICS``, lazy if the stack is.
 
     Parameters
@@ -39,24 +37,28 @@ def cell_trends(stack: xr.DataArray, dim: str, times: Floats, needed: int) -> xr
         Name of the time dimension, and the true times along it.
     needed
         Fewest valid years of a cell.
+    test
+        The test whose Z and p are mapped.
     """
     chunked = stack.chunk({dim: -1}) if stack.chunks is not None else stack
     order = np.argsort(times)
     stacked = xr.apply_ufunc(
         _all_statistics,
         chunked,
-        kwargs={"times": times[order], "order": order, "needed": needed, "name": str(stack.name or "the stack")},
+        kwargs={
+            "times": times[order], "order": order, "needed": needed, "test": test, "name": str(stack.name or "the stack"),
+        },
         input_core_dims=[[dim]],
         output_core_dims=[["statistic"]],
         dask="parallelized",
         output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": {"statistic": len(STATISTICS)}},
-    ).transpose("y", "x", "statistic")
+    ).transpose("y", "x", "statistic")  # fmt: skip
     keep = {name: stacked[name] for name in ("y", "x") if name in stacked.coords}
     return xr.Dataset({s: (("y", "x"), stacked.data[..., i]) for i, s in enumerate(STATISTICS)}, coords=keep)
 
 
-def _all_statistics(values: Floats, *, times: Floats, order: np.ndarray, needed: int, name: str) -> Floats:
+def _all_statistics(values: Floats, *, times: Floats, order: np.ndarray, needed: int, test: TrendTest, name: str) -> Floats:
     """Return (..., statistics) of values (..., years), in blocks of cells."""
     flat = values.reshape(-1, values.shape[-1])
     out = np.full((len(flat), len(STATISTICS)), np.nan)
@@ -68,15 +70,17 @@ def _all_statistics(values: Floats, *, times: Floats, order: np.ndarray, needed:
         rows = np.flatnonzero(count >= needed)
         out[start : start + len(block), -1] = count
         if rows.size:
-            out[start + rows, :-1] = _block_statistics(block[rows], times)
+            out[start + rows, :-1] = block_statistics(block[rows], times, test)
     return out.reshape(*values.shape[:-1], len(STATISTICS))
 
 
-def _block_statistics(y: Floats, t: Floats) -> Floats:
+def block_statistics(y: Floats, t: Floats, test: TrendTest) -> Floats:
+    """Return all of ``STATISTICS`` but the last, (series, statistics), of series y (series, years) at times t."""
     line = kernels.ols(y, t)
-    test = kernels.mann_kendall(y)
-    sen = kernels.theil_sen(y, t, test.variance)
-    return np.column_stack([*line, *sen, test.s, test.z, test.p, test.tau_a, test.tau_b])
+    plain = kernels.mann_kendall(y)
+    sen = kernels.theil_sen(y, t, plain.variance)
+    chosen = outcome(y, t, plain, sen.slope, test)
+    return np.column_stack([*line, *sen, plain.s, chosen.z, chosen.p, plain.tau_a, plain.tau_b])
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,33 +138,27 @@ def _look_up(p: Floats, *, known: Floats, adjusted: Floats) -> Floats:
     return found
 
 
-def class_map(p: xr.DataArray, s: xr.DataArray, p_name: str) -> xr.DataArray:
-    """Return the map of classes (positions in ``CLASSES``), lazy if the maps of p and S are."""
-    codes: xr.DataArray = xr.apply_ufunc(class_codes, p, s, dask="parallelized", output_dtypes=[np.float64])
-    return codes.assign_attrs(classes=list(CLASSES), long_name="Trend class", p=p_name)
+def class_map(p: xr.DataArray, s: xr.DataArray, p_name: str, view: ClassView) -> xr.DataArray:
+    """Return the map of classes (positions in ``LEVELS[view]``), lazy if the maps of p and S are."""
+    options = {"view": view}
+    codes: xr.DataArray = xr.apply_ufunc(class_codes, p, s, kwargs=options, dask="parallelized", output_dtypes=[np.float64])
+    return codes.assign_attrs(classes=list(LEVELS[view]), long_name="Trend class", p=p_name)
 
 
-def class_codes(p: Floats, s: Floats) -> Floats:
-    """Return the class of cells by p and the sign of S; NaN where p is."""
-    level = np.where(p < 0.01, 0.0, np.where(p < 0.05, 1.0, 2.0))
-    codes = np.where(s > 0, level, np.where(s < 0, 5.0 - level, 6.0))
-    return np.where(np.isfinite(p), codes, np.nan)
-
-
-def class_shares(maps: xr.Dataset, areas: xr.DataArray) -> pd.DataFrame:
+def class_shares(maps: xr.Dataset, areas: xr.DataArray, view: ClassView, test: TrendTest) -> pd.DataFrame:
     """Return cells, area and share of each class, by naive and by adjusted p."""
-    methods = {"mk_p": "Mann-Kendall, naive P", "mk_p_adjusted": "Mann-Kendall, naive P, adjusted (BH)"}
-    n, area = (np.zeros((len(methods), len(CLASSES))) for _ in range(2))
+    levels, methods = LEVELS[view], {"mk_p": TEST_WORDS[test], "mk_p_adjusted": f"{TEST_WORDS[test]}, adjusted (BH)"}
+    n, area = (np.zeros((len(methods), len(levels))) for _ in range(2))
     for _, (s, size, *tested) in in_blocks(maps["mk_s"], areas, *(maps[name] for name in methods)):
         for i, p in enumerate(tested):
-            codes = class_codes(p, s)
+            codes = class_codes(p, s, view)
             valid = np.isfinite(codes)
             kind = codes[valid].astype(np.int64)
-            n[i] += np.bincount(kind, minlength=len(CLASSES))
-            area[i] += np.bincount(kind, weights=size[valid], minlength=len(CLASSES))
+            n[i] += np.bincount(kind, minlength=len(levels))
+            area[i] += np.bincount(kind, weights=size[valid], minlength=len(levels))
     of = "area of the cells with enough valid years"
     tables = [
-        pd.DataFrame({"level": CLASSES, "n": n[i].astype(np.int64), "area_km2": area[i], "share": area[i] / area[i].sum(),
+        pd.DataFrame({"level": levels, "n": n[i].astype(np.int64), "area_km2": area[i], "share": area[i] / area[i].sum(),
                       "share_of": of, "method": method})
         for i, method in enumerate(methods.values())
     ]  # fmt: skip

@@ -192,6 +192,15 @@ class PixelSample:
         return self.frame[self.response.name].to_numpy(dtype=np.float64)
 
     @property
+    def is_geographic(self) -> bool:
+        """Whether the coordinates are longitude and latitude."""
+        if self.crs is None:
+            return False
+        from pyproj import CRS
+
+        return bool(CRS.from_user_input(self.crs).is_geographic)
+
+    @property
     def continuous(self) -> tuple[Driver, ...]:
         """The continuous drivers."""
         return tuple(d for d in self.drivers if d.kind == "continuous")

@@ -8,12 +8,12 @@ from numbers import Integral, Real
 
 import numpy as np
 
-P_COLUMNS = ("p", "p_adjusted", "p_q")
+P_COLUMNS = ("p", "p_adjusted", "p_q", "p_eff", "p_eff_adjusted")
 SHORT = {
     "r", "r_partial", "q", "q_driver", "q_driver_2", "epsilon2", "direct", "indirect", "planted_total", "tau",
     "r2", "r2_low", "r2_high", "r_squared",
 }  # fmt: skip
-METHODS = {"ols": "Least squares", "theil_sen": "Theil-Sen", "pearson": "Pearson"}
+METHODS = {"ols": "Least squares", "theil_sen": "Theil-Sen", "pearson": "Pearson", "partial": "Partial"}
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
@@ -80,6 +80,17 @@ def unit_words(unit: str) -> str:
     return " ".join(spelled.get(name, name) + (str(power).translate(_RAISED) if power else "") for name, power in parts)
 
 
+def rate_unit(unit: str) -> str:
+    """Return the unit of a change in a year; a number without a unit has none to repeat.
+
+    Examples
+    --------
+    >>> rate_unit("g C m-2 a-1"), rate_unit("1")
+    ('g C m-2 a-1 a-1', 'a-1')
+    """
+    return "a-1" if unit in {"", "1", "-"} else f"{unit} a-1"
+
+
 def quantity(value: float, unit: str, digits: int = 4) -> str:
     """Return a number with its unit.
 
@@ -106,7 +117,7 @@ def cell(column: str, value: object) -> str:
         return unit_words(text) if column == "unit" else METHODS.get(text, text) if column == "method" else text
     if column in P_COLUMNS:
         return p_text(float(value))
-    if column == "share":
+    if column in ("share", "share_expected"):
         return f"{100 * float(value):.1f} %"
     if column in ("df", "df_2", "rank", "n", "n_valid", "classes") and float(value).is_integer():
         return f"{int(float(value)):,}"

@@ -23,6 +23,10 @@ from carbondrivers.study.registry import Step
 from carbondrivers.study.schema import StudySpec, inner_model, keys_of
 
 TYPES: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+TAKES = {
+    "sample": "a table of samples", "stack": "a stack of grids", "map": "a single grid",
+    "grids": "grids of the response and of what it is summed by", "units": "a table of units and their weights",
+}  # fmt: skip
 
 
 def list_keys() -> list[str]:
@@ -68,7 +72,7 @@ def explain(key: str) -> str:
     known_methods = methods()
     if word in known_methods:
         method = known_methods[word]
-        takes = "a table of samples" if method.takes == "sample" else "a stack of grids"
+        takes = TAKES[method.takes]
         found.append(
             _block(f"method {word}", method.title, {"takes": takes, "version": method.version, "source": method.citation})
         )

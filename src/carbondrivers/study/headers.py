@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +82,9 @@ def stack_years(root: Path, spec: StudySpec) -> tuple[int, ...] | None:
 
 def region_years(spec: StudySpec) -> tuple[int, ...]:
     """Return the years of a virtual region; it is not made."""
-    from carbondrivers.datasets import virtual_region
+    from carbondrivers.datasets.virtual.design import DEMO, default_years
 
-    first, last = spec.study.years or signature(virtual_region).parameters["years"].default
+    first, last = spec.study.years or default_years(spec.study.region or DEMO)
     return tuple(range(first, last + 1))
 
 

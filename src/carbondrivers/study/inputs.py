@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 # The files of this room whose code decides what the data are.
-CODE = ("inputs", "grids", "draw", "nep", "nep_layers")
+CODE = ("inputs", "input_stacks", "class_grids", "grids", "draw", "nep", "nep_layers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,14 @@ class Inputs:
         if need == "components":
             return self.spec.nep.model != GIVEN
         if need == "truth":
-            return kind == "region" and planted(self.spec.response.name, self.spec.nep.model_dump())
+            return kind == "region" and planted(
+                self.spec.response.name, self.spec.nep.model_dump(), self.spec.study.model_dump()
+            )
         if need == "sample":
             return kind != "rasters" or bool(self.spec.drivers)
-        return self.years is not None
+        if need == "stack":
+            return self.years is not None
+        return kind != "table" if need in ("map", "months") else False
 
     @cached_property
     def years(self) -> tuple[int, ...] | None:
@@ -111,12 +115,22 @@ class Inputs:
 
         if self.spec.study.region is None:
             raise DataError("this study has no virtual region: set study.region")
-        options = {"years": self.spec.study.years} if self.spec.study.years else {}
-        return virtual_region(self.spec.study.region, seed=self.seed, **options)
+        given = self.spec.study
+        return virtual_region(self.spec.study.region, seed=self.seed, mode=given.mode, shape=given.shape, years=given.years)
 
     @cached_property
     def truth(self) -> Truth:
-        """The planted truth of a virtual region."""
+        """The planted truth of a virtual region.
+
+        Raises
+        ------
+        DataError
+            If the region's NEP comes from processes: nothing was planted.
+        """
+        from carbondrivers.datasets.virtual import Truth
+
+        if not isinstance(self.region.truth, Truth):
+            raise DataError(f"NEP of {self.region.name!r} comes from processes: set study.mode = 'planted' for a planted truth")
         return self.region.truth
 
     @cached_property
@@ -143,12 +157,31 @@ class Inputs:
         """The response by year, dims (year, y, x); None where the response is a single grid or a table."""
         if self.spec.kind == "table":
             return None
-        response = self._response()
-        label = self.spec.response.label
+        return self._response if {"year", "time"} & set(map(str, self._response.dims)) else None
+
+    @cached_property
+    def _response(self) -> xr.DataArray:
+        """The response as grids, under the name and label of the study."""
+        response = self._computed() if self.has("components") else self._given_response()
         response = response.rename(self.spec.response.name)
-        if label:
-            response.attrs["long_name"] = label.text()
-        return response if {"year", "time"} & set(map(str, response.dims)) else None
+        if self.spec.response.label:
+            response.attrs["long_name"] = self.spec.response.label.text()
+        return response
+
+    @cached_property
+    def mean_map(self) -> xr.DataArray:
+        """The response of every cell, dims (y, x): a stack by its mean over the years, as the sample has it.
+
+        Raises
+        ------
+        DataError
+            If the study is of a table.
+        """
+        if self.spec.kind == "table":
+            raise DataError(f"the response {self.spec.response.name!r} is a column of a table: a map needs grids")
+        over = [dim for dim in self._response.dims if dim not in ("y", "x")]
+        found: xr.DataArray = self._response.astype("float64").mean(over, keep_attrs=True).compute()
+        return found
 
     @property
     def required_stack(self) -> xr.DataArray:
@@ -163,11 +196,25 @@ class Inputs:
             raise DataError(f"the response {self.spec.response.name!r} has no years: give a stack, one grid a year")
         return self.stack
 
-    def _response(self) -> xr.DataArray:
-        """The response, computed or read."""
-        if not self.has("components"):
-            return self._given_response()
+    def _computed(self) -> xr.DataArray:
         return self.nep_components[component_of(self.spec.nep.model, self.spec.response.name)].copy(deep=False)
+
+    @cached_property
+    def driver_stacks(self) -> dict[str, xr.DataArray]:
+        """The measured drivers that have one grid a year, by name."""
+        from carbondrivers.study.input_stacks import driver_stacks
+
+        return driver_stacks(self)
+
+    def months(self, layer: str | None) -> xr.DataArray:
+        """Return a stack of months, dims (time, y, x): the response, or a layer by name."""
+        from carbondrivers.study.input_stacks import month_stack
+
+        return month_stack(self, layer)
+
+    def grid(self, name: str) -> xr.DataArray:
+        """Return the response, a driver or a layer of a raster study, on the study grid."""
+        return self.grids.get(name)
 
     def _given_response(self) -> xr.DataArray:
         if self.spec.kind == "region":
@@ -271,7 +318,7 @@ class Inputs:
             )
 
     def _grid_frame(self) -> tuple[pd.DataFrame, str | None]:
-        stack = self.stack if self.stack is not None else self._given_response()
+        stack = self._response
         if self.spec.kind == "region":
             mean = stack.mean("year").to_series().rename(self.spec.response.name).reset_index()
             drivers = self.region.sample_frame().drop(columns="nep")

@@ -10,6 +10,8 @@ from carbondrivers.study.nep_options import Respiration
 from carbondrivers.study.problems import Found, KeyPath, hint, listed
 from carbondrivers.study.raw import Raw
 
+DEMO = "demo"
+NO_OPTIONS: Mapping[str, Any] = {}
 LEFT_OUT, REST = ("water", "ice"), "other"
 BY_COVER = ("nirv_tec", "casa_gsmsr")
 COUNTS_WITH: Mapping[str, Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
@@ -33,7 +35,7 @@ def nep_problems(view: Raw) -> Found:
     yield from _idle_options(view)
 
 
-def planted(response: str, nep: Mapping[str, Any]) -> bool:
+def planted(response: str, nep: Mapping[str, Any], study: Mapping[str, Any] = NO_OPTIONS) -> bool:
     """Return whether the response of a region study is the NEP whose causes were planted.
 
     Parameters
@@ -42,12 +44,18 @@ def planted(response: str, nep: Mapping[str, Any]) -> bool:
         Its name.
     nep
         The table ``[nep]``, as written or as read.
+    study
+        The table ``[study]``: its region (the demo by default) and mode.
 
     Examples
     --------
     >>> planted("nep", {}), planted("nep", {"model": "casa_gsmsr"}), planted("npp", {})
     (True, False, False)
+    >>> planted("nep", {}, {"region": "china"}), planted("nep", {}, {"region": "china", "mode": "planted"})
+    (False, True)
     """
+    if study.get("region", DEMO) != DEMO and study.get("mode") != "planted":
+        return False
     rh = nep.get("rh")
     options: Mapping[str, Any] = rh if isinstance(rh, Mapping) else {}
     default = Respiration()
@@ -111,9 +119,9 @@ def _class_problems(view: Raw) -> Found:
 
 
 def _classes(view: Raw, classes: object) -> list[str]:
-    from carbondrivers.datasets.virtual.cover import LEGEND
+    from carbondrivers.datasets.virtual.design import legend_of
 
-    given = LEGEND if view.is_region else classes if isinstance(classes, Mapping) else {}
+    given = legend_of(view.region) if view.is_region else classes if isinstance(classes, Mapping) else {}
     return [str(name) for name in dict.fromkeys(given.values()) if name not in LEFT_OUT]
 
 

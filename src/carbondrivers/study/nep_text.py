@@ -112,10 +112,10 @@ def _nirv_tec(spec: StudySpec) -> str:
 
 
 def _slopes(spec: StudySpec) -> Mapping[str, float]:
-    from carbondrivers.datasets.virtual.vegetation import GPP_SLOPE
+    from carbondrivers.datasets.virtual.design import gpp_slope_of
 
-    own = spec.nep.nirv_tec.c
-    return {str(name): value for name, value in own.items()} if own or spec.kind != "region" else GPP_SLOPE
+    own, region = spec.nep.nirv_tec.c, spec.study.region
+    return {str(name): value for name, value in own.items()} if own or region is None else gpp_slope_of(region)
 
 
 def _index(own: NirvTec) -> str:
@@ -211,7 +211,7 @@ def _flagged(nep: Nep) -> str:
 
 def _by_construction(spec: StudySpec) -> str:
     """Name the drivers that the model itself takes: their association with NEP is in part its own arithmetic."""
-    if spec.kind == "region" and planted(spec.response.name, spec.nep.model_dump()):
+    if spec.kind == "region" and planted(spec.response.name, spec.nep.model_dump(), spec.study.model_dump()):
         return ""
     inside = dict.fromkeys(driver for name in _layers(spec) for driver in LAYERS[name].drivers)
     found = [name for name in inside if name in _drivers(spec)]

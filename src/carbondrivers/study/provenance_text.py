@@ -26,9 +26,15 @@ def data_paragraphs(spec: StudySpec, seed: int) -> tuple[str, ...]:
 
 
 def _origin(spec: StudySpec, seed: int) -> str:
-    if spec.study.region:
+    region = spec.study.region
+    if region:
+        how = (
+            "with a planted truth"
+            if region == "demo" or spec.study.mode == "planted"
+            else "so as to meet the means that a study of that place printed"
+        )
         return (
-            f"The data are the virtual region {spec.study.region!r} (seed {seed}), made by carbondrivers with a planted truth; "
+            f"The data are the virtual region {region!r} (seed {seed}), made by carbondrivers {how}; "
             "they are not real data of any place."
         )
     if spec.table:

@@ -12,8 +12,10 @@ from carbondrivers.reports import Document, Section, journal, pictures, publish,
 from carbondrivers.study.provenance_text import data_paragraphs
 from carbondrivers.study.registry import steps
 from carbondrivers.study.run import RunResult, last_run
+from carbondrivers.study.schema import Study
 
 NOTICE = "Virtual data with a planted truth, made by carbondrivers: not real data of any place."
+PROCESS_NOTICE = "Virtual data made by carbondrivers to meet printed means: not real data of any place."
 
 
 def publish_run(run: RunResult, folder: Path) -> list[str]:
@@ -28,7 +30,7 @@ def publish_run(run: RunResult, folder: Path) -> list[str]:
     profile = journal(report.journal)
     document = Document(
         title=run.study.spec.study.title,
-        notice=NOTICE if run.study.spec.kind == "region" else "",
+        notice=_notice(run.study.spec.study),
         data=data_paragraphs(run.study.spec, run.seed),
         sections=tuple(_section(name, run, profile) for name in run.kept),
         sources=pd.DataFrame([(s.file, s.bytes, s.sha256) for s in run.sources], columns=["file", "bytes", "sha256"]),
@@ -47,6 +49,12 @@ def publish_again(folder: Path) -> list[str]:
         If the folder holds no run.
     """
     return publish_run(last_run(folder), folder)
+
+
+def _notice(study: Study) -> str:
+    if study.region is None:
+        return ""
+    return NOTICE if study.region == "demo" or study.mode == "planted" else PROCESS_NOTICE
 
 
 def _section(name: str, run: RunResult, profile: Any) -> Section:

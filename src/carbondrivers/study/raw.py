@@ -7,6 +7,9 @@ from typing import Any
 
 from carbondrivers.study.nep_layers import MODELS
 
+REGIONS = ("demo", "northwest_china", "horqin", "ningxia", "taklimakan", "china")
+"""The virtual regions; ``datasets.virtual.design`` makes them."""
+
 
 class Raw:
     """What can be read of a study file that may be wrong anywhere."""
@@ -18,6 +21,8 @@ class Raw:
         model = self.nep.get("model")
         self.model = model if isinstance(model, str) and model in MODELS else ""
         self.computed = bool(self.model)
+        region = self.study.get("region")
+        self.region = region if isinstance(region, str) and region in REGIONS else REGIONS[0]
         self.is_region, self.is_table = "region" in self.study, "table" in raw
         name = self.response.get("name")
         self.name = name if isinstance(name, str) else ""

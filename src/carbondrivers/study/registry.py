@@ -16,10 +16,12 @@ from pydantic import BaseModel, ConfigDict
 
 from carbondrivers.attribution.result import Result
 
-Need = Literal["sample", "stack", "truth", "components"]
+Need = Literal["sample", "stack", "map", "months", "truth", "components"]
 NEEDS: Mapping[Need, str] = {
     "sample": "a sample: a response and drivers",
     "stack": "a stack of grids of the response over the years",
+    "map": "grids of the response; of several years their mean",
+    "months": "a stack of months: the response, or a layer",
     "truth": "the planted truth of a virtual region",
     "components": "the monthly parts of an NEP model (nep.model other than 'given')",
 }
@@ -58,12 +60,12 @@ class Step:
         ``run(inputs, options, results) -> Result``; `results` holds those of `after`.
     automatic : bool
         Whether it runs without being asked for, as soon as what it needs is there.
+    seeded : bool
+        Whether it draws random numbers, so that its result belongs to the seed of the run.
     version : str
         Raised when the step itself, not a method behind it, gives other numbers.
     order : int
         Place in the report; a step always stands after those whose results it takes.
-    random : bool
-        Whether it draws random numbers: the seed is then part of its content key.
     """
 
     name: str
@@ -74,9 +76,9 @@ class Step:
     methods: tuple[str, ...]
     run: Callable[[Any, Any, Mapping[str, Result]], Result]
     automatic: bool = False
+    seeded: bool = False
     version: str = "1"
     order: int = 100
-    random: bool = False
 
 
 _STEPS: dict[str, Step] = {}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from carbondrivers.errors import StudyError
+from carbondrivers.study.class_rules import class_problems
 from carbondrivers.study.data_rules import data_problems
 from carbondrivers.study.nep_layers import MODELS
 from carbondrivers.study.nep_rules import nep_problems, planted
@@ -21,6 +22,7 @@ from carbondrivers.study.schema import with_catalogue
 
 LOWER, UPPER = ("above", "at_least"), ("below", "at_most")
 TREND_YEARS, REGION_YEARS = 10, 5
+GRIDS = {"stack": "a stack of grids over the years", "map": "a map of the response", "months": "a stack of months"}
 REGION_RESPONSES = ("nep", "npp", "radiation", "ndvi", "nir", "population")
 
 
@@ -44,12 +46,14 @@ def cross_problems(raw: Mapping[str, Any], known: Mapping[str, Step], root: Path
     yield from data_problems(view)
     yield from _group_problems(view)
     yield from _analysis_problems(view, known)
+    yield from class_problems(view.raw, view.kind)
     yield from _source_problems(view, root)
 
 
 def _kind_problems(view: Raw) -> Found:
     if view.is_region and view.years and view.years < REGION_YEARS:
         yield ("study", "years"), f"the virtual region needs {REGION_YEARS} years or more, got {view.years}"
+    yield from _region_problems(view)
     source: KeyPath = ("response", "source")
     if view.is_region and view.is_table:
         yield ("table",), "a study has one kind of data: take out either [table] or study.region"
@@ -68,6 +72,14 @@ def _kind_problems(view: Raw) -> Found:
         yield ("nep", "model"), f"{view.model!r} needs rasters or a region; in a table study NEP is 'given'"
     if view.kind != "table" and "column" in view.response:
         yield ("response", "column"), "only a table study has columns: take it out, or give [table] file"
+
+
+def _region_problems(view: Raw) -> Found:
+    for key in ("mode", "shape"):
+        if key in view.study and not view.is_region:
+            yield ("study", key), "only a virtual region has it: take it out, or set study.region"
+    if view.is_region and view.region == "demo" and view.study.get("mode") == "process":
+        yield ("study", "mode"), "the demo region is planted: take mode out, or take another region"
 
 
 def _driver_problems(view: Raw) -> Found:
@@ -145,11 +157,15 @@ def _analysis_problems(view: Raw, known: Mapping[str, Step]) -> Found:
             continue
         if step.needs == "sample" and not view.table("drivers") and view.kind == "rasters":
             yield path, f"{name} explains the response by drivers: add at least one, such as [drivers.precipitation]"
-        if step.needs == "stack" and view.kind == "table":
-            yield path, f"{name} needs a stack of grids over the years: a table study has none; take it out"
+        if step.needs in GRIDS and view.kind == "table":
+            what = GRIDS[step.needs]
+            yield path, f"{name} needs {what}: a table study has none; take it out"
+        for before in step.after:
+            if before not in view.table("analyses") and before in known and not known[before].automatic:
+                yield path, f"{name} takes the result of {before}: add [analyses.{before}], or take {name} out"
         if step.needs == "truth" and not view.is_region:
             yield path, f"{name} needs a planted truth, which only a virtual region has: take it out"
-        elif step.needs == "truth" and not planted(view.name, view.nep):
+        elif step.needs == "truth" and not planted(view.name, view.nep, view.study):
             yield (
                 path,
                 f"{name} needs the planted truth, which is that of the region's own nep, not of this response: take it out",
@@ -157,8 +173,8 @@ def _analysis_problems(view: Raw, known: Mapping[str, Step]) -> Found:
         if step.needs == "components" and not view.computed:
             yield path, f"{name} needs the months of an NEP model: set nep.model ({', '.join(MODELS)}), or take it out"
         yield from _reference_problems(view, step)
-        if name == "correlation" and view.drivers and _all_classes(view):
-            yield path, "correlation needs a measured driver, and all are categorical: take it out, or add a continuous driver"
+        if name in ("correlation", "collinearity") and view.drivers and _all_classes(view):
+            yield path, f"{name} needs a measured driver, and all are categorical: take it out, or add a continuous driver"
         if name == "trend" and view.years and view.kind != "table":
             yield from few_years(view.years, view.table("analyses")[name])
 

@@ -150,7 +150,9 @@ def _key(step: Step, options: StepOptions, inputs: Inputs, done: Mapping[str, Ke
         "methods": {name: known[name].version for name in step.methods},
         "after": {name: done[name].key for name in step.after},
     }  # fmt: skip
-    return content_key(declared | ({"seed": inputs.seed} if step.random else {}))
+    if step.seeded:
+        declared["seed"] = inputs.seed
+    return content_key(declared)
 
 
 def _run(step: Step, key: str, options: StepOptions, inputs: Inputs, done: Mapping[str, Kept]) -> Kept:

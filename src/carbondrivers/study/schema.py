@@ -52,6 +52,7 @@ def _two_names(names: tuple[str, str]) -> tuple[str, str]:
 
 Source: TypeAlias = Annotated[Text, AfterValidator(_pattern)]
 Year: TypeAlias = Annotated[Int, Field(ge=1000, le=2999)]
+Edge: TypeAlias = Annotated[Int, Field(ge=24)]
 Years: TypeAlias = Annotated[tuple[Year, Year], AfterValidator(_in_order)]
 
 
@@ -86,7 +87,19 @@ class Study(Section):
     align: Annotated[bool, Strict()] = Field(
         False, description="bring grids that differ onto that of the response; crs and resolution imply it"
     )
-    region: Literal["demo"] | None = Field(None, description="a virtual region with planted truth, instead of files")
+    region: Literal["demo", "northwest_china", "horqin", "ningxia", "taklimakan", "china"] | None = Field(
+        None,
+        description="a virtual region, instead of files: demo, or one with the area, period and sub-regions of a study, which "
+        "meets its printed means",
+    )
+    mode: Literal["process", "planted"] | None = Field(
+        None,
+        description="NEP of that region to meet the printed means (process; the default, but of the demo), or with planted "
+        "effects of its drivers (planted; the demo always)",
+    )
+    shape: tuple[Edge, Edge] | None = Field(
+        None, description="[rows, columns] of that region: finer than by default, or coarser"
+    )
 
 
 class Table(Section):
@@ -276,11 +289,11 @@ def keys_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def inner_model(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Return the model inside an annotation, and whether it stands under names of the user's choice (a dict)."""
+    """Return the model inside an annotation, or of a list's items, and whether it stands under names of the user's choice."""
     origin = get_origin(annotation)
     if origin is dict:
         return inner_model(get_args(annotation)[1])[0], True
-    if origin in (Annotated,):
+    if origin in (Annotated, tuple):
         return inner_model(get_args(annotation)[0])
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False

@@ -2,6 +2,6 @@
 
 from carbondrivers.datasets.virtual.fields import gaussian_field
 from carbondrivers.datasets.virtual.region import VirtualRegion, virtual_region
-from carbondrivers.datasets.virtual.truth import Truth
+from carbondrivers.datasets.virtual.truth import ProcessTruth, Truth
 
-__all__ = ["Truth", "VirtualRegion", "gaussian_field", "virtual_region"]
+__all__ = ["ProcessTruth", "Truth", "VirtualRegion", "gaussian_field", "virtual_region"]

@@ -46,7 +46,28 @@ class Climate:
     precipitation: MonthlyArray
 
 
-def make_climate(rng: np.random.Generator, land: Landscape, n_years: int) -> Climate:
+@dataclass(frozen=True, slots=True, eq=False)
+class Normals:
+    """What a climate oscillates around, where it does not follow from place and height alone.
+
+    Attributes
+    ----------
+    temperature, amplitude, precipitation : numpy.ndarray
+        degC, K and mm a-1 of the ground, (y, x).
+    season : numpy.ndarray
+        Shares of the months in precipitation, (12,).
+    warming : float
+        K a-1.
+    """
+
+    temperature: FloatArray
+    amplitude: FloatArray
+    precipitation: FloatArray
+    season: FloatArray
+    warming: float
+
+
+def make_climate(rng: np.random.Generator, land: Landscape, n_years: int, normals: Normals | None = None) -> Climate:
     """Return monthly temperature and precipitation.
 
     Parameters
@@ -57,10 +78,12 @@ def make_climate(rng: np.random.Generator, land: Landscape, n_years: int) -> Cli
         The ground.
     n_years
         Number of years.
+    normals
+        What the climate oscillates around; by default it follows from latitude, elevation and the declared gradients.
     """
     warm, wet, modes = rng.spawn(3)
     local = np.stack([gaussian_field(child, land.shape, LOCAL_RANGE, pixel=PIXEL) for child in modes.spawn(LOCAL_MODES)])
-    return Climate(_temperature(warm, land, n_years, local), _precipitation(wet, land, n_years, local))
+    return Climate(_temperature(warm, land, n_years, local, normals), _precipitation(wet, land, n_years, local, normals))
 
 
 def mean_temperature(rng: np.random.Generator, land: Landscape) -> FloatArray:
@@ -87,25 +110,37 @@ def mean_precipitation(rng: np.random.Generator, land: Landscape) -> FloatArray:
     return np.asarray(PRECIPITATION_MEAN * soft)
 
 
-def _temperature(rng: np.random.Generator, land: Landscape, n_years: int, local: FloatArray) -> MonthlyArray:
+def _temperature(
+    rng: np.random.Generator, land: Landscape, n_years: int, local: FloatArray, normals: Normals | None
+) -> MonthlyArray:
     place, year_noise, month_noise, mode_noise = rng.spawn(4)
-    mean = mean_temperature(place, land)
-    season = SEASON_AMPLITUDE * np.cos(2.0 * np.pi * (np.arange(12) - 6.2) / 12.0)
+    wave = np.cos(2.0 * np.pi * (np.arange(12) - 6.2) / 12.0)
+    if normals is None:
+        mean, warming, season = mean_temperature(place, land), WARMING, SEASON_AMPLITUDE * wave
+    else:
+        # the season differs from place to place, so it stands in the means
+        mean, warming, season = normals.temperature, normals.warming, np.zeros(12)
     years = np.arange(n_years) - 0.5 * (n_years - 1)
-    time = (WARMING * years + 0.5 * autoregressive(year_noise, n_years, 0.4))[:, None] + season
+    time = (warming * years + 0.5 * autoregressive(year_noise, n_years, 0.4))[:, None] + season
     time = time + 1.1 * month_noise.standard_normal((n_years, 12))
     loading = 0.3 / np.sqrt(LOCAL_MODES) * mode_noise.standard_normal((n_years, LOCAL_MODES))
     yearly = mean + np.einsum("tk,kyx->tyx", loading, local)
-    return np.asarray(yearly[:, None] + time[:, :, None, None], dtype=np.float32)
+    found = yearly[:, None] + time[:, :, None, None]
+    if normals is not None:
+        found += normals.amplitude * wave[:, None, None]
+    return np.asarray(found, dtype=np.float32)
 
 
-def _precipitation(rng: np.random.Generator, land: Landscape, n_years: int, local: FloatArray) -> MonthlyArray:
+def _precipitation(
+    rng: np.random.Generator, land: Landscape, n_years: int, local: FloatArray, normals: Normals | None
+) -> MonthlyArray:
     place, year_noise, month_noise, mode_noise = rng.spawn(4)
-    mean = mean_precipitation(place, land)
+    mean = mean_precipitation(place, land) if normals is None else normals.precipitation
+    season = MONSOON if normals is None else normals.season / normals.season.sum()
     years = np.arange(n_years) - 0.5 * (n_years - 1)
     tail = np.clip(year_noise.standard_t(4, n_years), -3.0, 4.0)
     yearly = np.exp(0.003 * years + 0.13 * tail)
-    monthly = MONSOON * month_noise.gamma(6.0, 1.0 / 6.0, (n_years, 12))
+    monthly = season * month_noise.gamma(6.0, 1.0 / 6.0, (n_years, 12))
     monthly *= yearly[:, None] / monthly.sum(axis=1, keepdims=True)
     loading = MODE_AMPLITUDE * mode_noise.standard_normal((n_years, 12, LOCAL_MODES))
     pattern = np.einsum("tmk,kyx->tmyx", loading.astype(np.float32), local.astype(np.float32))

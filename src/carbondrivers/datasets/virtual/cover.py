@@ -57,7 +57,7 @@ def make_cover(
         for name, (share, rate) in QUOTAS.items():
             score = people if name == "impervious" else scores[name]
             n = round(area * min(max(share + rate * year, 0.005), 0.35))
-            taken = _best(score, free, n)
+            taken = best_pixels(score, free, n)
             cover[year][taken] = codes[name]
             free[taken] = False
         cover[year][free] = codes[REST]
@@ -71,7 +71,7 @@ def _suitability(
         standardise(v, land.valid) for v in (precipitation, sand, np.log(footprint), land.elevation, land.slope)
     )
     names = ("water", "barren", "forest", "cropland")
-    noise = {name: _mosaic(child, land) for name, child in zip(names, rng.spawn(4), strict=True)}
+    noise = {name: mosaic(child, land) for name, child in zip(names, rng.spawn(4), strict=True)}
     return {
         "water": -1.0 * high - 0.5 * steep + 1.0 * noise["water"],
         "barren": -0.45 * wet + 0.55 * sandy - 0.25 * used + 0.8 * noise["barren"],
@@ -80,13 +80,15 @@ def _suitability(
     }
 
 
-def _mosaic(rng: np.random.Generator, land: Landscape) -> FloatArray:
+def mosaic(rng: np.random.Generator, land: Landscape) -> FloatArray:
+    """Return standardised noise of patches and grain, shape (y, x)."""
     patches, grain = rng.spawn(2)
     field = gaussian_field(patches, land.shape, 14.0 * PIXEL, pixel=PIXEL)
     return standardise(field + 0.3 * grain.standard_normal(land.shape), land.valid)
 
 
-def _best(score: FloatArray, free: NDArray[np.bool_], n: int) -> tuple[NDArray[np.intp], ...]:
+def best_pixels(score: FloatArray, free: NDArray[np.bool_], n: int) -> tuple[NDArray[np.intp], ...]:
+    """Return rows and columns of the `n` free pixels with the highest score."""
     candidates = np.flatnonzero(free)
     order = np.argsort(-score.ravel()[candidates], kind="stable")[:n]
     return np.unravel_index(candidates[order], free.shape)

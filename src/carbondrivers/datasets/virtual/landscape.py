@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from pyproj import CRS as Reference
 from pyproj import Transformer
 from scipy import ndimage
 
@@ -28,7 +29,7 @@ class Landscape:
     Attributes
     ----------
     x, y : numpy.ndarray
-        Pixel centres, m; `x` ascends, `y` descends.
+        Pixel centres, m or degrees; `x` ascends, `y` descends.
     latitude : numpy.ndarray
         Degrees.
     elevation : numpy.ndarray
@@ -41,6 +42,10 @@ class Landscape:
         Boolean; the study area with its lake.
     valid : numpy.ndarray
         Boolean; the study area without its lake.
+    crs : str
+        Reference system of `x` and `y`.
+    pixel : float
+        Edge of a pixel, in the unit of `crs` (m or degrees).
     """
 
     x: FloatArray
@@ -52,11 +57,18 @@ class Landscape:
     northness: FloatArray
     inside: BoolArray
     valid: BoolArray
+    crs: str = CRS
+    pixel: float = PIXEL
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return len(self.y), len(self.x)
+
+    @property
+    def geographic(self) -> bool:
+        """Whether `x` and `y` are degrees."""
+        return bool(Reference(self.crs).is_geographic)
 
 
 def make_landscape(rng: np.random.Generator, shape: tuple[int, int]) -> Landscape:
@@ -77,8 +89,8 @@ def make_landscape(rng: np.random.Generator, shape: tuple[int, int]) -> Landscap
     padded = _elevation(relief, (shape[0] + 2, shape[1] + 2))
     slope, aspect = horn(padded, PIXEL)
     elevation = padded[1:-1, 1:-1].copy()
-    inside = _study_area(outline, shape)
-    valid = inside & ~_lake(lake, elevation, inside)
+    inside = study_area(outline, shape)
+    valid = inside & ~lake_in(lake, elevation, inside)
     northness = np.cos(np.radians(aspect))
     return Landscape(x, y, np.asarray(latitude), elevation, slope, aspect, northness, inside, valid)
 
@@ -140,7 +152,8 @@ def _elevation(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
     return LOWEST + RELIEF * ((height - low) / (high - low)) ** 1.5
 
 
-def _study_area(rng: np.random.Generator, shape: tuple[int, int]) -> BoolArray:
+def study_area(rng: np.random.Generator, shape: tuple[int, int]) -> BoolArray:
+    """Return an irregular outline in one piece, filled, shape (y, x)."""
     wobble = fractal_field(rng, shape, 45.0 * PIXEL, pixel=PIXEL, octaves=4)
     area = _unit_distance(shape, power=3.0) + 0.055 * wobble < 0.97
     labels, _ = ndimage.label(area)
@@ -148,7 +161,8 @@ def _study_area(rng: np.random.Generator, shape: tuple[int, int]) -> BoolArray:
     return np.asarray(ndimage.binary_fill_holes(labels == largest), dtype=np.bool_)
 
 
-def _lake(rng: np.random.Generator, elevation: FloatArray, inside: BoolArray) -> BoolArray:
+def lake_in(rng: np.random.Generator, elevation: FloatArray, inside: BoolArray) -> BoolArray:
+    """Return where a lake lies, in a low place of the study area away from its edge, shape (y, x)."""
     shape = elevation.shape
     radius = max(1.5, 0.055 * min(shape))
     smooth = ndimage.gaussian_filter(elevation, radius)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from carbondrivers.catalogue import variable
 from carbondrivers.datasets.virtual.cover import LEGEND, OUTSIDE
-from carbondrivers.datasets.virtual.landscape import CRS, Landscape
+from carbondrivers.datasets.virtual.landscape import Landscape
 
 
 def describe(name: str) -> tuple[str, str]:
@@ -27,7 +27,11 @@ def describe(name: str) -> tuple[str, str]:
 
 
 def to_dataset(
-    arrays: Mapping[str, NDArray[Any]], land: Landscape, leading: Mapping[str, NDArray[Any]], notice: str
+    arrays: Mapping[str, NDArray[Any]],
+    land: Landscape,
+    leading: Mapping[str, NDArray[Any]],
+    notice: str,
+    legend: Mapping[int, str] = LEGEND,
 ) -> xr.Dataset:
     """Return arrays as one data set on the region's grid.
 
@@ -41,23 +45,27 @@ def to_dataset(
         Name and values of the dimension before y and x, if any.
     notice
         Said in the attributes.
+    legend
+        Land-cover code to class.
     """
     dims = (*leading, "y", "x")
     coords = {**leading, "y": land.y, "x": land.x}
     dataset = xr.Dataset({name: (dims, _masked(array, land)) for name, array in arrays.items()}, coords)
     for name, layer in dataset.data_vars.items():
         units, label = describe(str(name))
-        layer.attrs = {"units": units, "long_name": label, "crs": CRS}
+        layer.attrs = {"units": units, "long_name": label, "crs": land.crs}
         if layer.dtype == np.int8:
-            codes = np.array(list(LEGEND), dtype=np.int8)
+            codes = np.array(list(legend), dtype=np.int8)
             layer.attrs |= {
                 "flag_values": codes,
-                "flag_meanings": " ".join(LEGEND.values()),
+                "flag_meanings": " ".join(legend.values()),
                 "_FillValue": layer.dtype.type(OUTSIDE),
             }
+    degrees = {"x": ("degrees_east", "longitude"), "y": ("degrees_north", "latitude")}
     for axis in ("x", "y"):
-        dataset[axis].attrs = {"units": "m", "long_name": f"projected {axis}", "crs": CRS}
-    dataset.attrs = {"crs": CRS, "comment": notice}
+        units, label = degrees[axis] if land.geographic else ("m", f"projected {axis}")
+        dataset[axis].attrs = {"units": units, "long_name": label, "crs": land.crs}
+    dataset.attrs = {"crs": land.crs, "comment": notice}
     return dataset
 
 

@@ -51,6 +51,12 @@ CLASS_SCORES: Mapping[str, float] = {
     "water": -0.6,
     "barren": -1.0,
     "impervious": -1.3,
+    "evergreen_broadleaf": 1.2,
+    "evergreen_needleleaf": 1.0,
+    "deciduous_broadleaf": 0.95,
+    "mixed_forest": 1.0,
+    "deciduous_needleleaf": 0.8,
+    "shrubland": 0.5,
 }
 DRIVERS = (
     "precipitation", "temperature", "pet", "elevation", "slope", "northness", "soil_organic_carbon", "soil_nitrogen",

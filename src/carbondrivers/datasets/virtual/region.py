@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import geopandas as gpd
 import numpy as np
@@ -14,10 +14,24 @@ from numpy.typing import NDArray
 
 from carbondrivers.catalogue import variable
 from carbondrivers.datasets.sample import Driver
-from carbondrivers.datasets.virtual.carbon import Carbon, make_carbon
+from carbondrivers.datasets.virtual.carbon import make_carbon
 from carbondrivers.datasets.virtual.cover import LEGEND
-from carbondrivers.datasets.virtual.landscape import CRS, Landscape
+from carbondrivers.datasets.virtual.design import (
+    DEMO,
+    DEMO_SHAPE,
+    NAMES,
+    Design,
+    Mode,
+    default_years,
+    design_of,
+    gpp_slope_of,
+    mode_of,
+)
+from carbondrivers.datasets.virtual.fields import FloatArray
+from carbondrivers.datasets.virtual.landscape import CRS
 from carbondrivers.datasets.virtual.layers import to_dataset
+from carbondrivers.datasets.virtual.named import make_named
+from carbondrivers.datasets.virtual.place import shape_at
 from carbondrivers.datasets.virtual.planted import (
     CLASS_SCORES,
     DRIVERS,
@@ -28,13 +42,11 @@ from carbondrivers.datasets.virtual.planted import (
     Planted,
     plant,
 )
-from carbondrivers.datasets.virtual.truth import Truth, edge_table, effect_table, path_table
-from carbondrivers.datasets.virtual.vegetation import GPP_SLOPE
-from carbondrivers.datasets.virtual.world import driver_frame, make_world, over_years
+from carbondrivers.datasets.virtual.truth import ProcessTruth, Truth, edge_table, effect_table, path_table
+from carbondrivers.datasets.virtual.world import World, driver_frame, make_world, over_years
 from carbondrivers.datasets.virtual.zones import make_zones
-from carbondrivers.errors import OptionError, choose
+from carbondrivers.errors import DataError, OptionError, choose
 
-NAMES = ("demo",)
 LEAST_EDGE, LEAST_YEARS = 24, 5
 NOTICE = "Virtual data with a known truth, made by carbondrivers from a seed: not real data of any place."
 
@@ -68,12 +80,25 @@ class VirtualRegion:
         GPP per PAR and soil-adjusted NIRv of each class, g C MJ-1, which a real study has to calibrate.
     drivers : tuple of Driver
         The default drivers. NDVI and NIR are consequences of them, and are not among them.
-    truth : Truth
-        What was planted.
+    truth : Truth or ProcessTruth
+        What was planted; of a region in mode ``"process"`` what is known of its processes.
     crs : str
         Coordinate reference system of every layer.
     notice : str
         A sentence that says what these data are.
+    mode : str
+        ``"planted"`` or ``"process"``.
+    targets : pandas.DataFrame or None
+        What the study of a named region printed, beside what this one made: quantity, of, unit, target, made, difference
+        (relative). None in mode ``"planted"``.
+    target_notes : tuple of str
+        Where prints contradict each other, and what was taken.
+    towers : pandas.DataFrame or None
+        Months of virtual flux towers with error, of a region in mode ``"process"``; see ``towers.make_towers``.
+    plots : pandas.DataFrame or None
+        Virtual carbon plots (Ningxia); see ``plots.make_plots``.
+    records : pandas.DataFrame or None
+        Virtual half-hourly records of sand (Taklimakan); see ``records.make_records``.
     virtual : bool
         Always true.
     """
@@ -87,9 +112,15 @@ class VirtualRegion:
     legend: dict[int, str]
     gpp_slope: dict[str, float]
     drivers: tuple[Driver, ...]
-    truth: Truth
+    truth: Truth | ProcessTruth
     crs: str = CRS
     notice: str = NOTICE
+    mode: Mode = "planted"
+    targets: pd.DataFrame | None = None
+    target_notes: tuple[str, ...] = ()
+    towers: pd.DataFrame | None = None
+    plots: pd.DataFrame | None = None
+    records: pd.DataFrame | None = None
     virtual: ClassVar[bool] = True
 
     def sample_frame(self) -> pd.DataFrame:
@@ -98,12 +129,12 @@ class VirtualRegion:
         Returns
         -------
         pandas.DataFrame
-            x, y (m), nep and every default driver as multi-year means; land_cover as class names of the last year.
+            x, y (unit of the CRS), nep and every default driver as multi-year means; land_cover as class of the last year.
         """
         valid = np.isfinite(self.static["elevation"].to_numpy())
         rows, columns = np.nonzero(valid)
         layers = {str(name): layer.to_numpy() for part in (self.static, self.annual) for name, layer in part.items()}
-        frame = driver_frame(layers, valid)
+        frame = driver_frame(layers, valid, self.legend)
         frame.insert(0, "x", self.static["x"].to_numpy()[columns])
         frame.insert(1, "y", self.static["y"].to_numpy()[rows])
         frame.insert(2, "nep", over_years(layers["nep"], valid))
@@ -111,58 +142,113 @@ class VirtualRegion:
 
 
 def virtual_region(
-    name: str = "demo",
+    name: str = DEMO,
     *,
     seed: int = 20260118,
-    shape: tuple[int, int] = (120, 160),
-    years: tuple[int, int] = (2000, 2020),
+    mode: Mode | None = None,
+    shape: tuple[int, int] | None = None,
+    resolution: float | None = None,
+    years: tuple[int, int] | None = None,
 ) -> VirtualRegion:
-    """Make a virtual region: a landscape, its climate, soil, people, cover, vegetation, and NEP with planted causes.
+    """Make a virtual region: a landscape, its climate, soil, people, cover, vegetation, and NEP.
 
     Parameters
     ----------
     name
-        ``"demo"``: mean NEP follows a structural causal model in which precipitation is the strongest driver.
+        ``"demo"``, whose mean NEP follows a structural causal model in which precipitation is the strongest driver; or a
+        region with area, period and sub-regions of a study, which meets the regional and class means that the study printed:
+        ``"northwest_china"``, ``"horqin"``, ``"ningxia"``, ``"taklimakan"``, ``"china"``.
     seed
         A whole number from 0 up; the same seed gives the same bytes.
+    mode
+        ``"process"`` (named regions by default): NEP that meets the printed means, in Northwest China and China by the chain of
+        the study on greenness fitted to them, in Horqin and Ningxia written by class with NPP = NEP + Rh, in the Taklimakan
+        written; ``"planted"``: NEP by the structural causal model (the demo always).
     shape
-        Rows and columns of 1 km pixels, at least 24 each.
+        Rows and columns, at least 24 each; (120, 160) pixels of 1 km in the demo, else coarse by default, finer as asked for:
+        a named region keeps its area.
+    resolution
+        Edge of a pixel of a named region in place of its shape, about: in metres, or in degrees (China).
     years
-        First and last year, at least 5 years.
+        First and last year, at least 5 years; those of the study by default.
 
     Raises
     ------
     OptionError
-        If the name is unknown, or the seed, the shape or the years are out of range.
+        If the name or mode is unknown, or the seed, the shape, the resolution or the years are out of range.
     DataError
-        If a seed gives a region with NPP outside its plausible range.
+        If a seed gives a region with NPP outside its plausible range, or the shape is too coarse for a sub-region.
 
     Examples
     --------
     >>> region = virtual_region("demo", seed=1, shape=(30, 40), years=(2000, 2005))
     >>> region.annual["nep"].shape, region.virtual
     ((6, 30, 40), True)
+    >>> horqin = virtual_region("horqin", seed=1, shape=(30, 40), years=(2000, 2005))
+    >>> printed = horqin.targets.set_index("of").loc["barren"].iloc[0]
+    >>> float(printed["target"]), bool(abs(printed["difference"]) < 0.1)
+    (-60.34, True)
     """
     choose(name, NAMES, "name of the virtual region")
+    mode = mode_of(name, mode)
+    years = default_years(name) if years is None else years
+    if name == DEMO:
+        if resolution is not None:
+            raise OptionError("the demo region has pixels of 1 km: give shape to make it larger or smaller")
+        shape = DEMO_SHAPE if shape is None else shape
+        _check_options(seed, shape, years)
+        return _demo(seed, shape, years)
+    shape = _shape(design_of(name), shape, resolution)
     _check_options(seed, shape, years)
+    return _named(design_of(name), seed, mode, shape, years)
+
+
+def _demo(seed: int, shape: tuple[int, int], years: tuple[int, int]) -> VirtualRegion:
     nature, causes, fluxes, borders = np.random.default_rng(seed).spawn(4)
     world = make_world(nature, shape, years[1] - years[0] + 1)
-    static, annual = world.static(), world.annual()
-    planted = plant(causes, world.land, driver_frame(static | annual, world.land.valid))
+    planted = plant(causes, world.land, driver_frame(world.static() | world.annual(), world.land.valid))
     carbon = make_carbon(fluxes, world.land, world.climate, planted.nep_z)
-    year = {"year": np.arange(years[0], years[1] + 1)}
+    trend = xr.DataArray(carbon.trend, coords={"y": world.land.y, "x": world.land.x}, dims=("y", "x"), name="trend")
+    trend.attrs = {"units": "g C m-2 a-2", "long_name": "Planted trend of NEP", "crs": CRS}
     return VirtualRegion(
-        name=name,
-        seed=int(seed),
-        annual=to_dataset({"nep": carbon.nep, "npp": carbon.npp} | annual, world.land, year, NOTICE),
-        monthly=to_dataset(world.monthly(), world.land, {"time": _months(years)}, NOTICE),
-        static=to_dataset(static, world.land, {}, NOTICE),
-        regions=make_zones(borders, world.land),
-        legend=dict(LEGEND),
-        gpp_slope=dict(GPP_SLOPE),
-        drivers=tuple(_driver(driver) for driver in DRIVERS),
-        truth=_truth(planted, carbon, world.land),
-    )
+        name=DEMO, seed=int(seed), **_data(world, carbon.nep, carbon.npp, years, LEGEND),
+        regions=make_zones(borders, world.land), gpp_slope=gpp_slope_of(DEMO), truth=_truth(planted, trend, LEGEND),
+    )  # fmt: skip
+
+
+def _named(design: Design, seed: int, mode: Mode, shape: tuple[int, int], years: tuple[int, int]) -> VirtualRegion:
+    made = make_named(seed, design, mode, shape, years, NOTICE)
+    truth = made.truth if made.planted is None else _truth(made.planted, made.trend, design.classes)
+    if truth is None:
+        raise DataError("a named region was made without a truth")
+    return VirtualRegion(
+        name=design.name, seed=int(seed), **_data(made.world, made.nep, made.npp, years, design.classes),
+        regions=made.place.regions, gpp_slope=gpp_slope_of(design.name), truth=truth, crs=design.crs, mode=mode,
+        targets=made.targets, target_notes=design.notes if made.targets is not None else (),
+        towers=made.towers, plots=made.plots, records=made.records,
+    )  # fmt: skip
+
+
+def _data(world: World, nep: FloatArray, npp: FloatArray, years: tuple[int, int], legend: Mapping[int, str]) -> dict[str, Any]:
+    """Return the data sets of a region, its legend and its drivers."""
+    year = {"year": np.arange(years[0], years[1] + 1)}
+    return {
+        "annual": to_dataset({"nep": nep, "npp": npp} | world.annual(), world.land, year, NOTICE, legend),
+        "monthly": to_dataset(world.monthly(), world.land, {"time": _months(years)}, NOTICE, legend),
+        "static": to_dataset(world.static(), world.land, {}, NOTICE, legend),
+        "legend": dict(legend),
+        "drivers": tuple(_driver(driver) for driver in DRIVERS),
+    }
+
+
+def _shape(design: Design, shape: tuple[int, int] | None, resolution: float | None) -> tuple[int, int]:
+    if resolution is None:
+        return design.shape if shape is None else shape
+    if shape is not None:
+        raise OptionError("give shape or resolution, not both: one follows from the other")
+    if not (isinstance(resolution, int | float) and 0.0 < resolution < float("inf")):
+        raise OptionError(f"resolution must be above 0, in the unit of {design.crs}, got {resolution!r}")
+    return shape_at(design, float(resolution))
 
 
 def _check_options(seed: int, shape: tuple[int, int], years: tuple[int, int]) -> None:
@@ -188,9 +274,7 @@ def _driver(name: str) -> Driver:
     return Driver(name, entry.category, entry.unit, entry.label, entry.kind)
 
 
-def _truth(planted: Planted, carbon: Carbon, land: Landscape) -> Truth:
-    trend = xr.DataArray(carbon.trend, coords={"y": land.y, "x": land.x}, dims=("y", "x"), name="trend")
-    trend.attrs = {"units": "g C m-2 a-2", "long_name": "Planted trend of NEP", "crs": CRS}
+def _truth(planted: Planted, trend: xr.DataArray, legend: Mapping[int, str]) -> Truth:
     return Truth(
         effects=effect_table(planted.edges, DRIVERS),
         edges=edge_table(planted.edges),
@@ -198,7 +282,7 @@ def _truth(planted: Planted, carbon: Carbon, land: Landscape) -> Truth:
         interacting_pairs=(INTERACTION,),
         interaction_estimates=(planted.interaction,),
         null_drivers=NULL_DRIVERS,
-        class_scores=dict(CLASS_SCORES),
+        class_scores={name: CLASS_SCORES[name] for name in legend.values()},
         residual_range=RESIDUAL_RANGE,
         residual_share=RESIDUAL_SHARE,
         r2=1.0 - RESIDUAL_SHARE,

@@ -17,6 +17,8 @@ NULL_RANGE = 35.0 * PIXEL
 SOIL_RANGE = 22.0 * PIXEL
 TOPSOIL = 0.2
 """Depth of the soil carbon density, m."""
+TYPICAL_DENSITY = 1.4
+"""Bulk density by which a carbon density becomes a content, g cm-3."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +49,13 @@ class Soil:
     carbon_density: FloatArray
 
 
-def make_soil(rng: np.random.Generator, land: Landscape, temperature: FloatArray, precipitation: FloatArray) -> Soil:
+def make_soil(
+    rng: np.random.Generator,
+    land: Landscape,
+    temperature: FloatArray,
+    precipitation: FloatArray,
+    density: FloatArray | None = None,
+) -> Soil:
     """Return the soil of a region.
 
     Parameters
@@ -58,19 +66,22 @@ def make_soil(rng: np.random.Generator, land: Landscape, temperature: FloatArray
         The ground.
     temperature, precipitation
         Multi-year means, shape (y, x), degC and mm a-1.
+    density
+        Carbon of 0-20 cm that the soil varies around, kg C m-2, (y, x); by default one content of 12.5 g kg-1.
     """
     own = [standardise(_field(child, land, SOIL_RANGE), land.valid) for child in rng.spawn(4)]
     null = [_field(child, land, NULL_RANGE) for child in rng.spawn(2)]
     warm, wet, steep = (standardise(v, land.valid) for v in (temperature, precipitation, land.slope))
     carbon_z = 0.33 * wet - 0.35 * warm - 0.18 * steep + 0.75 * own[0]
-    carbon = 12.5 * np.exp(0.33 * carbon_z)
+    level = 12.5 if density is None else density / (TYPICAL_DENSITY * TOPSOIL)
+    carbon = level * np.exp(0.33 * carbon_z)
     nitrogen = carbon / 11.5 * np.exp(0.22 * own[1])
     ph = 7.7 - 0.30 * wet + 0.10 * warm + 0.50 * own[2]
     sand = 100.0 / (1.0 + np.exp(-(0.1 - 0.30 * wet + 0.20 * steep + 0.55 * own[3])))
     phosphorus, potassium = 0.52 * np.exp(0.20 * null[0]), 19.0 + 1.9 * null[1]
     # organic matter loosens a soil, sand packs it; g kg-1 x g cm-3 x m = kg m-2
-    density = 1.55 - 0.11 * np.log(carbon / 4.0) + 0.0025 * (sand - 50.0)
-    return Soil(carbon, nitrogen, phosphorus, potassium, ph, sand, density, carbon * density * TOPSOIL)
+    packed = 1.55 - 0.11 * np.log(carbon / 4.0) + 0.0025 * (sand - 50.0)
+    return Soil(carbon, nitrogen, phosphorus, potassium, ph, sand, packed, carbon * packed * TOPSOIL)
 
 
 def _field(rng: np.random.Generator, land: Landscape, correlation_range: float) -> FloatArray:

@@ -7,7 +7,7 @@ With B the matrix of standardised coefficients (row: target, column: source), to
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -65,6 +65,29 @@ class Truth:
     residual_share: float
     r2: float
     trend: xr.DataArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProcessTruth:
+    """What is known of a region whose NEP comes from processes.
+
+    Attributes
+    ----------
+    model : str
+        The chain that gave NEP (``"desert"``: written heat and rain effects on the sand).
+    gpp_slope : dict
+        GPP per PAR and soil-adjusted NIRv of each class, g C MJ-1, which a calibration at the towers is to find.
+    trend : xarray.DataArray
+        What was planted of change, (y, x): the slope of NEP (g C m-2 a-2), or the rate of greening (a-1); see its units.
+    coefficients : dict
+        Of the plots (effect of a standard deviation of npp, precipitation and temperature on the logarithm of carbon density)
+        or of the sand records (a0, a1, a2, k2, b2, open_a, open_b, noise); empty where there are neither.
+    """
+
+    model: str
+    gpp_slope: dict[str, float]
+    trend: xr.DataArray
+    coefficients: dict[str, float] = field(default_factory=dict)
 
 
 def edge_table(edges: Edges) -> pd.DataFrame:

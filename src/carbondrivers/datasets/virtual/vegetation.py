@@ -6,6 +6,7 @@ All are consequences of the drivers, and so are not offered as drivers by defaul
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,35 @@ class Vegetation:
     clumping: MonthlyArray
 
 
+@dataclass(frozen=True, slots=True)
+class Optics:
+    """Leaves and ground of the classes of a legend.
+
+    Attributes
+    ----------
+    legend : mapping
+        Land-cover code to class.
+    dormant, peak, background, clumped : mapping
+        By class: NDVI without and with full growth, reflectance of the ground, clumping index of a full canopy.
+    """
+
+    legend: Mapping[int, str]
+    dormant: Mapping[str, float]
+    peak: Mapping[str, float]
+    background: Mapping[str, float]
+    clumped: Mapping[str, float]
+
+    def of(self, table: Mapping[str, float], cover: NDArray[np.int8]) -> NDArray[np.float32]:
+        """Return the value of each cell's class; that of the first class outside."""
+        lookup = np.zeros(max(self.legend) + 1, dtype=np.float32)
+        for code, name in self.legend.items():
+            lookup[code] = table[name]
+        return np.asarray(lookup[np.maximum(cover, 0)], dtype=np.float32)
+
+
+OPTICS = Optics(LEGEND, DORMANT, PEAK, BACKGROUND, CLUMPED)
+
+
 def make_vegetation(
     rng: np.random.Generator, land: Landscape, climate: Climate, energy: Energy, cover: NDArray[np.int8]
 ) -> Vegetation:
@@ -63,18 +93,46 @@ def make_vegetation(
     cover
         Codes, shape (years, y, x).
     """
-    low, high, background = (_by_class(table, cover) for table in (DORMANT, PEAK, BACKGROUND))
-    wet, demand = climate.precipitation.sum(axis=1), energy.pet.sum(axis=1)
-    supply = wet / (wet + np.float32(0.25) * demand)
-    ndvi = _season(climate.temperature)
-    ndvi *= ((high - low) * supply)[:, None]
-    ndvi += low[:, None]
     noise = rng.standard_normal((len(cover), 12, *land.shape), dtype=np.float32)
-    ndvi += np.float32(0.012) * noise
+    return vegetation_of(climate, energy.pet, cover, noise)
+
+
+def vegetation_of(
+    climate: Climate,
+    pet: MonthlyArray,
+    cover: NDArray[np.int8],
+    noise: MonthlyArray | float,
+    *,
+    optics: Optics = OPTICS,
+    gain: NDArray[np.float32] | None = None,
+) -> Vegetation:
+    """Return the vegetation of cells of any arrangement.
+
+    Parameters
+    ----------
+    climate, pet
+        Months, shape (years, 12, ...).
+    cover
+        Codes, shape (years, ...).
+    noise
+        Standard normal, shape (years, 12, ...), or 0.
+    optics
+        Of the legend's classes.
+    gain
+        Factor of the growth above the dormant state, shape (years, ...); 1 by default.
+    """
+    low, high, background = (optics.of(table, cover) for table in (optics.dormant, optics.peak, optics.background))
+    wet, demand = climate.precipitation.sum(axis=1), pet.sum(axis=1)
+    supply = wet / (wet + np.float32(0.25) * demand)
+    amplitude = (high - low) * supply
+    ndvi = _season(climate.temperature)
+    ndvi *= (amplitude if gain is None else amplitude * gain)[:, None]
+    ndvi += low[:, None]
+    ndvi += np.float32(0.012) * np.float32(noise)
     np.clip(ndvi, -0.3, 0.95, out=ndvi)
     nir = np.float32(NIR_GAIN) * ndvi
     nir += background[:, None]
-    full = _by_class(CLUMPED, cover)[:, None]
+    full = optics.of(optics.clumped, cover)[:, None]
     covered = np.clip((ndvi - np.float32(BARE_NDVI)) / np.float32(FULL_NDVI - BARE_NDVI), 0.0, 0.97)
     # light that passes a canopy falls with its leaf area (Beer), so its cover gives the leaf area
     lai = np.asarray(-np.log1p(-covered) / np.float32(EXTINCTION), dtype=np.float32)
@@ -89,10 +147,3 @@ def _season(temperature: MonthlyArray) -> MonthlyArray:
     np.reciprocal(season, out=season)
     # leaves lag warmth by about half a month
     return np.asarray(0.5 * season + 0.5 * np.roll(season, 1, axis=1), dtype=np.float32)
-
-
-def _by_class(table: dict[str, float], cover: NDArray[np.int8]) -> NDArray[np.float32]:
-    lookup = np.zeros(max(LEGEND) + 1, dtype=np.float32)
-    for code, name in LEGEND.items():
-        lookup[code] = table[name]
-    return np.asarray(lookup[np.maximum(cover, 0)], dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +124,7 @@ def over_years(layer: NDArray[Any], valid: BoolArray) -> FloatArray:
     return np.asarray(pixels.mean(axis=0) if layer.ndim > 2 else pixels, dtype=np.float64)
 
 
-def driver_frame(layers: Arrays, valid: BoolArray) -> pd.DataFrame:
+def driver_frame(layers: Arrays, valid: BoolArray, legend: Mapping[int, str] = LEGEND) -> pd.DataFrame:
     """Return every default driver as a column: multi-year means, land cover of the last year as class names.
 
     Parameters
@@ -132,6 +133,8 @@ def driver_frame(layers: Arrays, valid: BoolArray) -> pd.DataFrame:
         Name to array of shape (y, x) or (years, y, x).
     valid
         Boolean, (y, x); its pixels become the rows.
+    legend
+        Land-cover code to class.
     """
-    classes = [LEGEND[int(code)] for code in layers["land_cover"][-1][valid]]
+    classes = [legend[int(code)] for code in layers["land_cover"][-1][valid]]
     return pd.DataFrame({name: classes if name == "land_cover" else over_years(layers[name], valid) for name in DRIVERS})

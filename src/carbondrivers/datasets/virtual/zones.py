@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import geopandas as gpd
 import numpy as np
 import shapely
@@ -9,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from carbondrivers.datasets.virtual.fields import fractal_field
-from carbondrivers.datasets.virtual.landscape import CRS, PIXEL, Landscape
+from carbondrivers.datasets.virtual.landscape import Landscape
+from carbondrivers.errors import DataError
 
 LEAST, MOST = 4, 6
 
@@ -28,7 +31,44 @@ def make_zones(rng: np.random.Generator, land: Landscape) -> gpd.GeoDataFrame:
     shapes = [_outline(labels == label, land) for label in range(int(labels.max()) + 1)]
     shapes.sort(key=lambda shape: (-shape.centroid.y, shape.centroid.x))
     names = [f"Region {chr(ord('A') + i)}" for i in range(len(shapes))]
-    return gpd.GeoDataFrame({"name": names}, geometry=shapes, crs=CRS)
+    return gpd.GeoDataFrame({"name": names}, geometry=shapes, crs=land.crs)
+
+
+def outlines(labels: NDArray[np.int64], land: Landscape, names: Sequence[str]) -> gpd.GeoDataFrame:
+    """Return the polygons of numbered sub-regions, with columns name and geometry.
+
+    Parameters
+    ----------
+    labels
+        Number of the sub-region of each pixel, (y, x), -1 outside.
+    land
+        The ground.
+    names
+        Of the numbers.
+    """
+    shapes = [_outline(labels == number, land) for number in range(len(names))]
+    return gpd.GeoDataFrame({"name": list(names)}, geometry=shapes, crs=land.crs)
+
+
+def joined(labels: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return labels of which each, of `n`, is one piece: lesser pieces pass to a neighbour.
+
+    Parameters
+    ----------
+    labels
+        (y, x), -1 outside.
+    n
+        How many there must be.
+
+    Raises
+    ------
+    DataError
+        If one of them has no pixel: the grid is too coarse for it.
+    """
+    missing = n - len(np.unique(labels[labels >= 0]))
+    if missing:
+        raise DataError(f"{missing} of {n} sub-regions of this virtual region have no pixel: take a finer shape")
+    return _one_piece_each(labels)
 
 
 def _labels(rng: np.random.Generator, land: Landscape) -> NDArray[np.int64]:
@@ -74,6 +114,9 @@ def _outline(mask: NDArray[np.bool_], land: Landscape) -> shapely.Geometry:
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, starts = np.nonzero(edges == 1)
     _, ends = np.nonzero(edges == -1)
-    west, south = land.x[0] - 0.5 * PIXEL, land.y[rows] - 0.5 * PIXEL
-    boxes = shapely.box(west + PIXEL * starts, south, west + PIXEL * ends, south + PIXEL)
+    edge = land.pixel
+    west, south = land.x[0] - 0.5 * edge, land.y[rows] - 0.5 * edge
+    sides = (west + edge * starts, south, west + edge * ends, south + edge)
+    # neighbours must name a common edge by the same number
+    boxes = shapely.box(*(np.round(side, 9) for side in sides))
     return shapely.union_all(boxes)

@@ -35,6 +35,7 @@ def bar_page(
     sentences: Sequence[str],
     marker: str = "o",
     more: Sequence[Mark] = (),
+    significance: str = panels.SIGNIFICANCE_KEY,
 ) -> Page:
     """Lay out one panel a group, at most three a row.
 
@@ -56,6 +57,8 @@ def bar_page(
         Shape that the key of significance shows.
     more
         Rarer marks for the key: how each is drawn (a hatched square, or a marker) and what it says.
+    significance
+        What a filled mark means.
     """
     groups = list(dict.fromkeys(table["group"]))
     rows = [panels.driver_rows(result, table.loc[table["group"] == g], value) for g in groups]
@@ -83,7 +86,7 @@ def bar_page(
         draw(ax, part)
         letter = string.ascii_lowercase[index] if len(groups) > 1 else ""
         panels.panel_title(ax, letter, group_title(group, part.table), small + 0.5, label_width + 1.5)
-    _key(on, height - foot_high - key_high, [c for part in rows for c in part.categories], small, marker, more)
+    _key(on, height - foot_high - key_high, [c for part in rows for c in part.categories], small, marker, more, significance)
     panels.foot(on, 2.0, height - foot_high, said if _scales_differ(on) else sentences, small - 0.5)
     return on
 
@@ -116,8 +119,7 @@ def _labels(result: Result, rows: list[Rows], widest: float, size: float, lines:
     return names, max((panels.text_width(line, size) for line in parts), default=0.0)
 
 
-def _key(on: Page, top: float, categories: list[str], size: float, marker: str, more: Sequence[Mark]) -> None:
-    words = panels.SIGNIFICANCE_KEY
+def _key(on: Page, top: float, categories: list[str], size: float, marker: str, more: Sequence[Mark], words: str) -> None:
     needed = sum(panels.text_width(c.capitalize(), size) + 6.8 for c in set(categories))
     beside = needed + 6.0 + panels.text_width(words, size) < on.width
     left = panels.category_key(on, 2.0, top if beside else top - 2.2, categories, size)

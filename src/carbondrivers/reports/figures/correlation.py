@@ -26,7 +26,12 @@ _MARKS: dict[str, dict[str, Any]] = {
 
 
 def correlation(
-    result: CorrelationResult, ax: Axes | None = None, *, group: str = "all", journal: str | Journal = "jal"
+    result: CorrelationResult,
+    ax: Axes | None = None,
+    *,
+    group: str = "all",
+    kind: str | None = None,
+    journal: str | Journal = "jal",
 ) -> Axes:
     """Draw the coefficients of one group, by category, with their intervals.
 
@@ -38,18 +43,22 @@ def correlation(
         Where to draw; axes of their own where None.
     group
         One of the result's groups.
+    kind
+        One of the result's coefficients; the first by default.
     journal
         Profile that sets fonts and sizes.
 
     Raises
     ------
     OptionError
-        If the result has no such group.
+        If the result has no such group or coefficient.
     """
     profile = journal_of(journal)
     table = result.correlations
     choose(group, dict.fromkeys(table["group"]), "group")
-    rows = panels.driver_rows(result, table.loc[table["group"] == group], "r")
+    kind = str(table["method"].iloc[0]) if kind is None else kind
+    choose(kind, dict.fromkeys(table["method"]), "kind")
+    rows = panels.driver_rows(result, table.loc[(table["group"] == group) & (table["method"] == kind)], "r")
     with drawing(profile):
         if ax is None:
             ax = panels.page(profile.onehalf, 14.0 + 4.6 * rows.span).axes(42.0, 3.0, profile.onehalf - 46.0, 4.6 * rows.span)
@@ -61,31 +70,45 @@ def correlation(
 
 @figure_of(CorrelationResult)
 def correlation_pictures(result: CorrelationResult, *, journal: Journal) -> list[Picture]:
-    """Compose one panel a group; more than six groups go on to another figure."""
+    """Compose one panel a group, one figure a coefficient; more than six groups go on to another figure."""
     found = []
-    groups = list(dict.fromkeys(result.correlations["group"]))
-    for index, names in enumerate(panels.chunks(groups)):
-        table = result.correlations.loc[result.correlations["group"].isin(names)]
-        size = journal.size - (1.0 if len(names) > 1 else 0.5)
-        words = _axis_label(table)
-        on = bar_page(
-            result, table, value="r", draw=lambda ax, rows, s=size, w=words: _draw(ax, rows, s, w),  # type: ignore[misc]
-            journal=journal, sentences=_foot(result), more=_rarer_marks(table),
-        )  # fmt: skip
-        caption = (
-            f"Correlation (r, points) of {_response(result)} with each driver and its naive "
-            f"{_confidence(result)} confidence interval, by group and driver category. Filled points have a naive "
-            "P < 0.05. Interval and P are naive, because they take neighbouring rows as independent."
-        )
-        width = "onehalf" if len(names) == 1 else "double"
-        name = "correlation" if index == 0 else f"correlation_{index + 1}"
-        found.append(Picture(name, on.figure, table.reset_index(drop=True), caption, width))  # type: ignore[arg-type]
+    for kind, whole in result.correlations.groupby("method", sort=False):
+        stem = "correlation" if kind == "pearson" else f"correlation_{kind}"
+        for index, names in enumerate(panels.chunks(list(dict.fromkeys(whole["group"])))):
+            table = whole.loc[whole["group"].isin(names)]
+            name = stem if index == 0 else f"{stem}_{index + 1}"
+            found.append(_picture(result, table, name, len(names), journal))
     return found
+
+
+def _picture(result: CorrelationResult, table: pd.DataFrame, name: str, groups: int, journal: Journal) -> Picture:
+    size, words, corrected = journal.size - (1.0 if groups > 1 else 0.5), _axis_label(table), _is_corrected(table)
+    on = bar_page(
+        result, table, value="r", draw=lambda ax, rows: _draw(ax, rows, size, words), journal=journal,
+        sentences=_foot(result, corrected), more=_rarer_marks(table),
+        significance=panels.CORRECTED_KEY if corrected else panels.SIGNIFICANCE_KEY,
+    )  # fmt: skip
+    judged = (
+        "corrected for spatial autocorrelation (effective n)"
+        if corrected
+        else ("naive, because they take neighbouring rows as independent")
+    )
+    caption = (
+        f"{words.removesuffix(', r')} (r, points) of {_response(result)} with each driver and its {_confidence(result)} "
+        f"confidence interval, by group and driver category. Filled points have P < 0.05. Interval and P are {judged}."
+    )
+    return Picture(name, on.figure, table.reset_index(drop=True), caption, "onehalf" if groups == 1 else "double")
+
+
+def _is_corrected(table: pd.DataFrame) -> bool:
+    """Whether the rows have places, so that there is an effective number of observations."""
+    return bool(table["n_eff"].notna().any())
 
 
 def _draw(ax: Axes, rows: Rows, size: float, words: str) -> None:
     table = rows.table
-    r, low, high = (table[c].to_numpy(dtype=np.float64) for c in ("r", "ci_low", "ci_high"))
+    ends = ("ci_eff_low", "ci_eff_high") if _is_corrected(table) else ("ci_low", "ci_high")
+    r, low, high = (table[c].to_numpy(dtype=np.float64) for c in ("r", *ends))
     ax.axvline(0.0, color=INK, linewidth=0.6, zorder=1)
     for y, value, a, b, kind, category in zip(rows.y, r, low, high, _kinds(table), rows.categories, strict=True):
         if not np.isfinite(value):
@@ -100,11 +123,11 @@ def _draw(ax: Axes, rows: Rows, size: float, words: str) -> None:
         face = "white" if kind == "open" else colour
         look: dict[str, Any] = {"marker": "o", "markersize": 3.6} | _MARKS.get(kind, {})
         ax.plot(value, y, markerfacecolor=face, markeredgecolor=colour, markeredgewidth=0.9, zorder=4, **look)
-    ends = _ends(r, low, high)
+    outer = _ends(r, low, high)
     marks = np.concatenate([r, low, high])
     finite = marks[np.isfinite(marks)]
     ax.set_xlim(min(0.0, *finite, 0.0) * 1.04 - 0.02, max(0.0, *finite, 0.0) * 1.04 + 0.02)
-    panels.print_values(ax, rows.y, np.nan_to_num(ends), [panels.decimals(v) for v in r], size - 0.5)
+    panels.print_values(ax, rows.y, np.nan_to_num(outer), [panels.decimals(v) for v in r], size - 0.5)
     ax.locator_params(axis="x", nbins=5)
     ax.tick_params(axis="x", labelsize=size - 0.5)
     ax.set_xlabel(words, fontsize=size, labelpad=1.5)
@@ -112,7 +135,7 @@ def _draw(ax: Axes, rows: Rows, size: float, words: str) -> None:
 
 def _kinds(table: pd.DataFrame) -> list[str]:
     """How each row is marked: ``"filled"``, ``"open"``, or by a key of ``_MARKS`` where there is no P."""
-    r, p = (table[c].to_numpy(dtype=np.float64) for c in ("r", "p"))
+    r, p = (table[c].to_numpy(dtype=np.float64) for c in ("r", "p_eff" if _is_corrected(table) else "p"))
     without = np.where(np.abs(r) >= 1 - 1e-9, EXACT, panels.NO_P)
     return [str(kind) for kind in np.where(np.isnan(p), without, np.where(p < 0.05, "filled", "open"))]
 
@@ -142,10 +165,12 @@ def _confidence(result: CorrelationResult) -> str:
     return f"{100 * float(result.parameters.get('confidence', 0.95)):g} %"
 
 
-def _foot(result: CorrelationResult) -> list[str]:
+def _foot(result: CorrelationResult, corrected: bool) -> list[str]:
+    level = _confidence(result)
+    whiskers = f"{level} interval with the effective n" if corrected else f"naive {level} interval, every row independent"
     return [
         f"response: {_response(result)}",
         f"n = {panels.count(result.n)}",
-        f"whiskers: naive {_confidence(result)} interval, every row counted as independent",
+        f"whiskers: {whiskers}",
         "sorted by abs(r) within each category, categories by their strongest driver",
     ]

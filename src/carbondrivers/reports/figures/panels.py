@@ -28,6 +28,7 @@ from carbondrivers.reports.style import CATEGORY_COLOURS, FOOT_INK, INK, RULE_IN
 MM_PER_INCH = 25.4
 MM_PER_POINT = MM_PER_INCH / 72
 SIGNIFICANCE_KEY = "filled: naive P < 0.05 (spatial autocorrelation ignored)"
+CORRECTED_KEY = "filled: P < 0.05 with the effective n"
 NO_P = "P undefined"
 MAX_PANELS = 6
 FOOT_LINES = 6

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from pydantic import Field
 
-from carbondrivers.attribution.correlation import CorrelationResult, pearson
+from carbondrivers.attribution.correlation import CorrelationKind, CorrelationResult, correlate
 from carbondrivers.attribution.result import Result
 from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.registry import Step, StepOptions, register_step
@@ -16,12 +15,15 @@ from carbondrivers.study.registry import Step, StepOptions, register_step
 class CorrelationOptions(StepOptions):
     """Options of the correlation analysis."""
 
-    kind: tuple[Literal["pearson"], ...] = Field(("pearson",), min_length=1, description="coefficients to compute")
+    kind: tuple[CorrelationKind, ...] = Field(("pearson",), min_length=1, description="coefficients to compute")
+    controls: tuple[str, ...] | None = Field(
+        None, min_length=1, description="drivers held in a partial correlation; all the other measured ones by default"
+    )
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
 
 
 def _run(inputs: Inputs, options: CorrelationOptions, results: Mapping[str, Result]) -> CorrelationResult:
-    return pearson(inputs.sample, confidence=options.confidence)
+    return correlate(inputs.sample, kind=options.kind, controls=options.controls, confidence=options.confidence)
 
 
-register_step(Step("correlation", "Correlation", CorrelationOptions, "sample", (), ("pearson",), _run, order=40))
+register_step(Step("correlation", "Correlation", CorrelationOptions, "sample", (), ("correlation",), _run, order=40))

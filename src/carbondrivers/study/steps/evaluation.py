@@ -44,6 +44,6 @@ def _run(inputs: Inputs, options: EvaluationOptions, results: Mapping[str, Resul
 register_step(
     Step(
         "evaluation", "Evaluation against observations", EvaluationOptions, "sample", (), ("evaluation",), _run, order=35,
-        random=True,
+        seeded=True,
     )
 )  # fmt: skip

@@ -26,10 +26,26 @@ class TrendOptions(StepOptions):
     significance: Literal["benjamini_hochberg", "naive"] = Field(
         "benjamini_hochberg", description="P that classes the map: adjusted over all cells, or as it is"
     )
+    test: Literal["mann_kendall", "three_pw", "hamed_rao"] = Field(
+        "mann_kendall",
+        description="test of the trend; three_pw and hamed_rao allow for years that resemble their neighbours",
+    )
+    classes: Literal["northwest_china", "horqin", "ningxia"] = Field(
+        "northwest_china",
+        description="classes of the map: P < 0.01 and P < 0.05 with the sign; |Z| > 1.96 with the sign; "
+        "|Z| > 1.96, the sign of significant trends alone",
+    )
 
 
 def _run(inputs: Inputs, options: TrendOptions, results: Mapping[str, Result]) -> TrendResult:
-    return trend(inputs.required_stack, method=options.method, min_valid=options.min_valid, significance=options.significance)
+    return trend(
+        inputs.required_stack,
+        method=options.method,
+        min_valid=options.min_valid,
+        significance=options.significance,
+        test=options.test,
+        classes=options.classes,
+    )
 
 
 register_step(Step("trend", "Trend", TrendOptions, "stack", (), ("trend",), _run, order=30))

@@ -1,0 +1,199 @@
+"""Intervals of area-weighted means by a bootstrap over square blocks of a grid.
+
+Neighbouring cells are alike, so single cells are no replicates; blocks wider than the range of the autocorrelation nearly
+are (Lahiri 2003, doi:10.1007/978-1-4757-3803-2). Blocks are drawn with replacement and bring all their cells, so a mean is a
+ratio of two sums over blocks, and a replicate is a product of counts with those sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from carbondrivers.attribution.inference import Floats
+from carbondrivers.errors import OptionError
+
+BLOCKS_ACROSS = 10
+# With fewer blocks the percentiles are those of a handful of different samples.
+FEWEST_BLOCKS, FEW_BLOCKS = 5, 20
+# More undefined resamples than this, and the rest is another population.
+_UNDEFINED = 0.01
+_CHUNK = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Square blocks of a grid.
+
+    Attributes
+    ----------
+    codes : numpy.ndarray
+        Block of each cell, shape (y, x).
+    count : int
+        Number of blocks.
+    side : float
+        In the unit of the coordinates.
+    """
+
+    codes: NDArray[np.int64]
+    count: int
+    side: float
+
+    def sums(self, places: NDArray[np.int64], weights: Floats, classes: int) -> Floats:
+        """Return the sums of weights over the cells of each block and class, shape (blocks, classes).
+
+        Parameters
+        ----------
+        places
+            Class of each cell, (y, x); negative for none.
+        weights
+            (y, x); NaN counts as nought.
+        classes
+            Number of classes.
+        """
+        inside = (places >= 0) & ~np.isnan(weights)
+        joint = self.codes[inside] * classes + places[inside]
+        found = np.bincount(joint, weights=weights[inside], minlength=self.count * classes)
+        return np.asarray(found, dtype=np.float64).reshape(self.count, classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How often is resampled, the level of the intervals, and the seed."""
+
+    replicates: int
+    confidence: float
+    seed: int
+
+    def ratio(self, above: Floats, below: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
+        """Return the intervals of ratios of sums over blocks, and the number of blocks that each rests on.
+
+        Parameters
+        ----------
+        above, below
+            (blocks, ratios).
+
+        Returns
+        -------
+        low, high : numpy.ndarray
+            (ratios,); NaN with fewer than five blocks.
+        n_units : numpy.ndarray
+            (ratios,).
+        """
+        units = (below != 0.0).sum(axis=0)
+        used = np.flatnonzero((below != 0.0).any(axis=1))
+        drawn = np.full((self.replicates, below.shape[1]), np.nan)
+        rng, blocks = np.random.default_rng(self.seed), max(1, len(used))
+        step, start = max(1, _CHUNK // blocks), 0
+        while start < self.replicates and len(used):
+            size = min(step, self.replicates - start)
+            counts = rng.multinomial(blocks, np.full(blocks, 1.0 / blocks), size=size).astype(np.float64)
+            top, bottom = counts @ above[used], counts @ below[used]
+            drawn[start : start + size] = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0.0)
+            start += size
+        tail = (1.0 - self.confidence) / 2.0
+        known = np.isfinite(drawn).mean(axis=0) >= 1.0 - _UNDEFINED
+        enough = known & (units >= FEWEST_BLOCKS)
+        low, high = (np.full(len(units), np.nan) for _ in range(2))
+        if enough.any():
+            low[enough], high[enough] = np.nanquantile(drawn[:, enough], [tail, 1.0 - tail], axis=0)
+        return low, high, units
+
+
+def bootstrap_of(replicates: object, confidence: object, seed: int) -> Bootstrap:
+    """Return the bootstrap that the options ask for.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range.
+    """
+    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 100:
+        raise OptionError(f"replicates must be a whole number of 100 or more, got {replicates!r}")
+    if not isinstance(confidence, int | float) or not 0.0 < confidence < 1.0:
+        raise OptionError(f"confidence must be between 0 and 1, got {confidence!r}")
+    return Bootstrap(replicates, float(confidence), seed)
+
+
+def blocks_of(grid: xr.DataArray, block_size: float | None) -> Blocks:
+    """Return the square blocks of a grid (y, x).
+
+    Parameters
+    ----------
+    grid
+        Any dimensions beside y and x; without coordinates cells are counted.
+    block_size
+        Side in the unit of the coordinates; a tenth of the longer side of the grid by default.
+
+    Raises
+    ------
+    OptionError
+        If `block_size` is no length.
+
+    Examples
+    --------
+    >>> blocks_of(xr.DataArray(np.zeros((1, 4)), dims=("y", "x")), 2.0).codes.tolist()
+    [[0, 0, 1, 1]]
+    """
+    if block_size is not None and (isinstance(block_size, bool) or not 0.0 < block_size < np.inf):
+        raise OptionError(f"block_size must be a length above 0, got {block_size!r}")
+    reach = {axis: _distances(grid, axis) for axis in ("y", "x")}
+    longest = max(float(along[-1] + along[1] if len(along) > 1 else 1.0) for along in reach.values())
+    side = float(block_size) if block_size else longest / BLOCKS_ACROSS
+    rows, columns = (np.floor(along / side * (1.0 + 1e-12)).astype(np.int64) for along in reach.values())
+    codes = rows[:, None] * (int(columns.max()) + 1) + columns[None, :]
+    return Blocks(codes, int(codes.max()) + 1, side)
+
+
+def _distances(grid: xr.DataArray, axis: str) -> Floats:
+    """Return how far each row or column lies from the first."""
+    if axis not in grid.coords:
+        return np.arange(grid.sizes[axis], dtype=np.float64)
+    values = np.asarray(grid[axis].to_numpy(), dtype=np.float64)
+    return np.asarray(np.abs(values - values[0]))
+
+
+def interval_notes(bootstrap: Bootstrap, blocks: Blocks, units: NDArray[np.int64], grid: xr.DataArray) -> tuple[str, ...]:
+    """Return what the intervals rest on, and where they rest on too few blocks.
+
+    Parameters
+    ----------
+    bootstrap, blocks
+        As used.
+    units
+        Blocks of each class that has a cell.
+    grid
+        Whose cells were blocked.
+    """
+    said = [
+        f"Intervals ({100 * bootstrap.confidence:g} %) are percentiles of {bootstrap.replicates:,} draws of square blocks of "
+        f"{side_words(blocks, grid)}: they hold if blocks are wider than the range of the spatial autocorrelation, and they "
+        "say nothing of the error of the response itself."
+    ]
+    none, few = int((units < FEWEST_BLOCKS).sum()), int(((units >= FEWEST_BLOCKS) & (units < FEW_BLOCKS)).sum())
+    if none:
+        said.append(f"{none} of {len(units)} means rest on fewer than {FEWEST_BLOCKS} blocks: they have no interval.")
+    if few:
+        said.append(f"{few} of {len(units)} means rest on fewer than {FEW_BLOCKS} blocks: their intervals are too narrow.")
+    return tuple(said)
+
+
+def side_words(blocks: Blocks, grid: xr.DataArray) -> str:
+    """Return the side of the blocks with its unit, such as ``"16 km"``."""
+    unit = _unit_of(grid)
+    return f"{blocks.side / 1000:g} km" if unit == "m" and blocks.side >= 1000 else f"{blocks.side:g} {unit}"
+
+
+def _unit_of(grid: xr.DataArray) -> str:
+    if not {"x", "y"} <= set(grid.coords):
+        return "cells"
+    crs = grid.attrs.get("crs")
+    if not crs:
+        return "units of the coordinates"
+    from pyproj import CRS
+
+    unit = str(CRS.from_user_input(crs).axis_info[0].unit_name)
+    return {"metre": "m", "degree": "degrees"}.get(unit, unit)
