@@ -120,7 +120,7 @@ def class_grid(inputs: Inputs, by: str) -> Coded:
     own = [name for name, driver in spec.drivers.items() if driver.kind == "categorical"]
     own += [name for name in spec.layers if name not in spec.drivers]
     if spec.kind == "rasters" and by in own:
-        grid = inputs.grid(by)
+        grid = inputs.grid(by, "categorical")
         return grid, flag_names(grid) or names_of(grid, by)
     there = [*(own if spec.kind == "rasters" else []), *(name for name, grid in known.items() if grid is not None)]
     there = list(dict.fromkeys(there))

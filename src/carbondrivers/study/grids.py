@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from carbondrivers.catalogue import Kind
 from carbondrivers.errors import DataError
 from carbondrivers.study.check import LoadedStudy
 from carbondrivers.study.nep_layers import GIVEN, used_layers
@@ -33,16 +34,19 @@ class Grids:
         self.spec: StudySpec = study.spec
         self._read: dict[str, xr.DataArray] = {}
         self._ready: dict[str, xr.DataArray] = {}
+        self._classes: set[str] = set()
         self._rows: dict[str, Mapping[str, Any]] = {}
 
-    def get(self, name: str) -> xr.DataArray:
-        """Return a grid by name, on the study grid where the study asks for one.
+    def get(self, name: str, kind: Kind = "continuous") -> xr.DataArray:
+        """Return a grid by name, on the study grid where the study asks for one; ``"categorical"`` for a grid of classes.
 
         Raises
         ------
         CarbonDriversError
             If it cannot be read, made, or brought onto the study grid.
         """
+        if kind == "categorical":
+            self._classes.add(name)
         if name not in self._ready:
             made = self._own(name)
             self._ready[name] = self._aligned(name, made) if self.spec.aligns else made
@@ -110,7 +114,12 @@ class Grids:
             raise DataError(f"no file holds {name!r}: give its source")
         for instance in expand(layer.source, self.spec.study.years):
             resolve(self.study.root, instance.path)
-        classes = name == "land_cover" or layer.legend is not None or (driver is not None and driver.kind == "categorical")
+        classes = (
+            name in self._classes
+            or name == "land_cover"
+            or layer.legend is not None
+            or (driver is not None and driver.kind == "categorical")
+        )
         grid = read_raster(
             self.study.root, layer.source, name=name, variable=layer.variable, unit=layer.unit or None, nodata=layer.nodata,
             mask_below=layer.mask_below, years=self.spec.study.years, kind="categorical" if classes else "continuous",

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from carbondrivers.catalogue import Kind
 from carbondrivers.errors import DataError, DataWarning
 from carbondrivers.nep_models.apply import YEARLY
 from carbondrivers.provenance import code_hash, content_key, file_size, hash_file
@@ -212,9 +213,9 @@ class Inputs:
 
         return month_stack(self, layer)
 
-    def grid(self, name: str) -> xr.DataArray:
+    def grid(self, name: str, kind: Kind = "continuous") -> xr.DataArray:
         """Return the response, a driver or a layer of a raster study, on the study grid."""
-        return self.grids.get(name)
+        return self.grids.get(name, kind)
 
     def _given_response(self) -> xr.DataArray:
         if self.spec.kind == "region":
