@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from carbondrivers.attribution.accounts import account
-from carbondrivers.attribution.block_bootstrap import Bootstrap, blocks_of, bootstrap_of, side_words
 from carbondrivers.attribution.class_grids import classes_of
 from carbondrivers.attribution.class_summary import ClassSummaryResult, class_summary, kernel_density
+from carbondrivers.attribution.grid_blocks import blocks_of, side_words
+from carbondrivers.attribution.resampling import Bootstrap, bootstrap_of
 from carbondrivers.datasets.grids import cell_areas
 from carbondrivers.datasets.virtual.fields import gaussian_field
 from carbondrivers.errors import DataError, OptionError

@@ -25,9 +25,10 @@ from carbondrivers.reports.figures import seasonality_curves as curves
 from carbondrivers.reports.lint import lint
 from carbondrivers.reports.registry import Picture
 from carbondrivers.reports.style import smallest_difference
+from carbondrivers.study.class_grids import one_a_cell
 from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.registry import steps
-from carbondrivers.study.steps.seasonality import SeasonalityOptions, class_grid
+from carbondrivers.study.steps.seasonality import SeasonalityOptions
 
 MONTH = np.arange(1, 13)
 YEARS, ROWS, COLUMNS = 6, 6, 8
@@ -465,12 +466,12 @@ def test_the_step_draws_nep_first_and_takes_the_class_of_most_years() -> None:
 
 def test_cells_without_land_cover_have_no_class() -> None:
     cover = xr.DataArray(np.full((2, 1, 2), np.nan), dims=("year", "y", "x"), coords={"year": [2001, 2002]})
-    assert np.isnan(class_grid(cover, "most_frequent")).all()
+    assert np.isnan(one_a_cell(cover, "most_frequent")).all()
     cover[0, 0, 0] = 4.0
-    assert class_grid(cover, "most_frequent").to_numpy().tolist()[0][0] == 4.0
+    assert one_a_cell(cover, "most_frequent").to_numpy().tolist()[0][0] == 4.0
     # Of two equal ones the smaller.
     cover[1, 0, 0] = 3.0
-    assert class_grid(cover, "most_frequent").to_numpy().tolist()[0][0] == 3.0
+    assert one_a_cell(cover, "most_frequent").to_numpy().tolist()[0][0] == 3.0
 
 
 def test_the_step_refuses_a_model_without_months() -> None:

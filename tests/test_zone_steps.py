@@ -13,7 +13,7 @@ import xarray as xr
 from carbondrivers.datasets import virtual_region
 from carbondrivers.errors import CarbonDriversError, DataError
 from carbondrivers.study.check import load_study
-from carbondrivers.study.class_grids import class_grid, measured_grid, names_of, one_a_cell, renamed
+from carbondrivers.study.class_grids import class_grid, measured_grid, one_a_cell, own_names, renamed
 from carbondrivers.study.explain import explain
 from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.publish import publish_run
@@ -251,9 +251,9 @@ def test_one_class_a_cell() -> None:
 
 
 def test_names_of_classes() -> None:
-    assert names_of(xr.DataArray([[1.0, 3.0], [np.nan, 1.0]], dims=("y", "x")), "soil") == {1: "1", 3: "3"}
+    assert own_names(xr.DataArray([[1.0, 3.0], [np.nan, 1.0]], dims=("y", "x")), "soil") == {1: "1", 3: "3"}
     with pytest.raises(DataError, match="'dem' has more than 50 classes"):
-        names_of(xr.DataArray(np.arange(100.0).reshape(10, 10), dims=("y", "x")), "dem")
+        own_names(xr.DataArray(np.arange(100.0).reshape(10, 10), dims=("y", "x")), "dem")
     assert renamed({1: "1", 2: "2"}, {"2": "loam"}, "soil") == {1: "1", 2: "loam"}
 
 

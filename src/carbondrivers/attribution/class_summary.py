@@ -15,7 +15,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from carbondrivers.attribution.block_bootstrap import bootstrap_of, interval_notes, side_words
 from carbondrivers.attribution.class_grids import (
     UNNAMED,
     WHOLE,
@@ -26,8 +25,10 @@ from carbondrivers.attribution.class_grids import (
     variable_row,
     variables_of,
 )
+from carbondrivers.attribution.grid_blocks import interval_notes, side_words
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.registry import register
+from carbondrivers.attribution.resampling import bootstrap_of
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.zone_means import Cells, cells_of, zone_means
 from carbondrivers.datasets.sample import ALL

@@ -2,7 +2,7 @@
 
 Scores are those of ``nep_models.agreement``: R2 = 1 - SSE/SST about the 1:1 line, the squared correlation beside it, RMSE,
 MAE, bias = mean(estimate - observation), and the line of the observed on the estimated. All estimates are scored on the
-same rows. Intervals are percentiles of a bootstrap of whole sites or blocks (``unit_bootstrap``). Two estimates are compared
+same rows. Intervals are percentiles of a bootstrap of whole sites or blocks (``resampling``). Two estimates are compared
 by the difference of their RMSE in the same resamples, so that what is hard to estimate for both takes no part in it.
 """
 
@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.registry import register
-from carbondrivers.attribution.result import Result
-from carbondrivers.attribution.unit_bootstrap import (
+from carbondrivers.attribution.resampling import (
     FEW_UNITS,
     FEWEST_UNITS,
     Bootstrap,
@@ -30,6 +29,7 @@ from carbondrivers.attribution.unit_bootstrap import (
     categorical,
     units_of,
 )
+from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import ALL, Driver, PixelSample
 from carbondrivers.errors import DataError, OptionError, choose
 from carbondrivers.nep_models.agreement import SCORES, Sums, scores, unit_sums

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from carbondrivers.attribution.block_bootstrap import Bootstrap, bootstrap_of, interval_notes, side_words
 from carbondrivers.attribution.class_grids import mean_map, require_same_grid, variable_row, variables_of
+from carbondrivers.attribution.grid_blocks import interval_notes, side_words
 from carbondrivers.attribution.profile_bands import Bands, measured_bands, wind_bands
 from carbondrivers.attribution.registry import register
+from carbondrivers.attribution.resampling import Bootstrap, bootstrap_of
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.zone_means import Cells, cells_of, zone_means
 from carbondrivers.errors import DataError, OptionError

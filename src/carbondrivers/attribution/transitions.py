@@ -17,7 +17,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from carbondrivers.attribution.accounts import TG_PER_G_M2_KM2, areas_or_equal
-from carbondrivers.attribution.block_bootstrap import Blocks, Bootstrap, blocks_of, bootstrap_of, interval_notes, side_words
 from carbondrivers.attribution.class_grids import (
     UNNAMED,
     Classes,
@@ -28,8 +27,10 @@ from carbondrivers.attribution.class_grids import (
     variable_row,
     variables_of,
 )
+from carbondrivers.attribution.grid_blocks import Blocks, blocks_of, interval_notes, side_words
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.registry import register
+from carbondrivers.attribution.resampling import Bootstrap, bootstrap_of
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.zone_means import NO_INTERVAL
 from carbondrivers.errors import DataError, OptionError

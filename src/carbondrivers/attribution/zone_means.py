@@ -15,12 +15,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from carbondrivers.attribution.accounts import TG_PER_G_M2_KM2, areas_or_equal
-from carbondrivers.attribution.block_bootstrap import FEWEST_BLOCKS, Blocks, Bootstrap, blocks_of
 from carbondrivers.attribution.class_grids import mean_map
+from carbondrivers.attribution.grid_blocks import Blocks, blocks_of
 from carbondrivers.attribution.inference import Floats
+from carbondrivers.attribution.resampling import FEWEST_UNITS, Bootstrap
 from carbondrivers.nep_models.apply import YEARLY, canonical_unit
 
-NO_INTERVAL = f"fewer than {FEWEST_BLOCKS} blocks: no interval"
+NO_INTERVAL = f"fewer than {FEWEST_UNITS} blocks: no interval"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

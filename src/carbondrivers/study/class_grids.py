@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from carbondrivers.errors import DataError, did_you_mean
+from carbondrivers.study.grids import first_layer
+from carbondrivers.study.paths import resolve
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,8 +57,8 @@ def one_a_cell(cover: xr.DataArray, class_of: ClassOf) -> xr.DataArray:
     return last.copy(data=np.where(counts.max(axis=0) > 0, np.append(codes, np.nan)[counts.argmax(axis=0)], np.nan))
 
 
-def names_of(grid: xr.DataArray, what: str) -> dict[int, str]:
-    """Return the numbers of a grid as their own names.
+def own_names(grid: xr.DataArray, what: str) -> dict[int, str]:
+    """Return the names that a grid of classes carries, else its numbers as their own names.
 
     Raises
     ------
@@ -64,7 +66,11 @@ def names_of(grid: xr.DataArray, what: str) -> dict[int, str]:
         If there are more than fifty: then it is a measured variable, or an identifier.
     """
     from carbondrivers.attribution.class_grids import bands
+    from carbondrivers.datasets.labels import flag_names
 
+    carried = flag_names(grid)
+    if carried:
+        return carried
     found: set[float] = set()
     for rows in bands(grid):
         values = grid.isel(y=rows).to_numpy()
@@ -90,6 +96,36 @@ def renamed(names: Mapping[int, str], given: Mapping[str, str], what: str) -> di
     return found
 
 
+def land_cover(inputs: Inputs) -> Coded | None:
+    """Return the land-cover codes of a study, dims (year, y, x) or (y, x), and their names; None without such a grid."""
+    if inputs.spec.kind == "region":
+        codes = inputs.region.annual["land_cover"]
+        kept = codes.where(codes >= 0).astype("float32")
+        kept.attrs = {"units": "", "long_name": "Land cover", "crs": inputs.region.crs, "kind": "categorical"}
+        return kept, dict(inputs.region.legend)
+    if "land_cover" not in inputs.spec.layers_of_files():
+        return None
+    grid = inputs.grid("land_cover", "categorical")
+    return grid, inputs.spec.nep.names_of_codes() or own_names(grid, "land_cover")
+
+
+def regions(inputs: Inputs) -> Coded | None:
+    """Return the number of each cell's region, dims (y, x), NaN outside, and their names; None where there are none."""
+    from carbondrivers.datasets.region_grid import region_grid
+    from carbondrivers.datasets.zones import as_zones, read_zones
+
+    spec = inputs.spec
+    if spec.kind == "region":
+        zones, grid = as_zones(inputs.region.regions), inputs.region.static["elevation"]
+    elif spec.kind == "rasters" and spec.regions:
+        options = spec.regions.model_dump(exclude={"file"})
+        zones = read_zones(resolve(inputs.study.root, spec.regions.file), **options)
+        grid = inputs.grid(first_layer(spec))
+    else:
+        return None
+    return region_grid(zones, grid), dict(enumerate(zones.names, start=1))
+
+
 def class_grid(inputs: Inputs, by: str) -> Coded:
     """Return the classes of the land cover, the regions, a categorical driver or a layer, and their names.
 
@@ -110,8 +146,6 @@ def class_grid(inputs: Inputs, by: str) -> Coded:
     DataError
         If the study has no such classes.
     """
-    from carbondrivers.datasets.labels import flag_names
-
     known: dict[str, Coded | None] = {"land_cover": inputs.land_cover, "regions": inputs.regions}
     found = known.get(by)
     if found is not None:
@@ -121,7 +155,7 @@ def class_grid(inputs: Inputs, by: str) -> Coded:
     own += [name for name in spec.layers if name not in spec.drivers]
     if spec.kind == "rasters" and by in own:
         grid = inputs.grid(by, "categorical")
-        return grid, flag_names(grid) or names_of(grid, by)
+        return grid, own_names(grid, by)
     there = [*(own if spec.kind == "rasters" else []), *(name for name, grid in known.items() if grid is not None)]
     there = list(dict.fromkeys(there))
     listed = f"it has {', '.join(there)}" if there else "it has none: declare a driver with kind = 'categorical'"

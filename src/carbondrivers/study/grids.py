@@ -67,20 +67,6 @@ class Grids:
         study = self.spec.study
         return study_grid(self._own(first_layer(self.spec)), crs=study.crs, cell=study.resolution)
 
-    @cached_property
-    def regions(self) -> tuple[xr.DataArray, dict[int, str]] | None:
-        """Numbers of the regions on the study grid, dims (y, x), and their names; None where the study has none."""
-        from carbondrivers.datasets.labels import flag_names
-        from carbondrivers.datasets.region_grid import region_grid
-        from carbondrivers.datasets.zones import read_zones
-
-        given = self.spec.regions
-        if given is None:
-            return None
-        options = given.model_dump(exclude={"file"})
-        numbers = region_grid(read_zones(resolve(self.study.root, given.file), **options), self.get(first_layer(self.spec)))
-        return numbers, flag_names(numbers)
-
     def _aligned(self, name: str, made: xr.DataArray) -> xr.DataArray:
         from carbondrivers.datasets.align import align
 

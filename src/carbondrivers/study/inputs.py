@@ -6,27 +6,27 @@ The data go one way: files or a virtual region -> NEP, where a model estimates i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from carbondrivers.catalogue import Kind
 from carbondrivers.errors import DataError, DataWarning
 from carbondrivers.nep_models.apply import YEARLY
-from carbondrivers.provenance import code_hash, content_key, file_size, hash_file
+from carbondrivers.provenance import code_hash, content_key
 from carbondrivers.study.check import LoadedStudy, response_years
+from carbondrivers.study.class_grids import land_cover, regions
 from carbondrivers.study.draw import draw, transformed
 from carbondrivers.study.grids import Grids
+from carbondrivers.study.groups import group_mask
 from carbondrivers.study.nep_layers import GIVEN, component_of, used_layers
 from carbondrivers.study.nep_rules import planted
-from carbondrivers.study.paths import expand, resolve
-from carbondrivers.study.schema import Group, Layer, StudySpec
+from carbondrivers.study.paths import resolve
+from carbondrivers.study.schema import StudySpec
+from carbondrivers.study.sources import Source, sources_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import xarray as xr
 
@@ -35,16 +35,7 @@ if TYPE_CHECKING:
 
 
 # The files of this room whose code decides what the data are.
-CODE = ("inputs", "input_stacks", "class_grids", "grids", "draw", "nep", "nep_layers")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One input file of a study: name relative to the data folder, size and content hash."""
-
-    file: str
-    bytes: int
-    sha256: str
+CODE = ("inputs", "input_stacks", "class_grids", "grids", "groups", "draw", "nep", "nep_layers")
 
 
 class Inputs:
@@ -85,14 +76,8 @@ class Inputs:
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
-        """Every input file with its content hash, sorted by name; none for a virtual region."""
-        spec, root = self.spec, self.study.root
-        names: set[str] = {spec.table.file} if spec.table else set()
-        for layer in self._layers().values():
-            names |= {instance.path for instance in expand(layer.source, spec.study.years)}
-        if spec.regions:
-            names |= {spec.regions.file}
-        return tuple(_source(root, name) for name in sorted(names))
+        """Every input file with its content hash."""
+        return sources_of(self.spec, self.study.root)
 
     @cached_property
     def key(self) -> str:
@@ -164,10 +149,8 @@ class Inputs:
     def _response(self) -> xr.DataArray:
         """The response as grids, under the name and label of the study."""
         response = self._computed() if self.has("components") else self._given_response()
-        response = response.rename(self.spec.response.name)
-        if self.spec.response.label:
-            response.attrs["long_name"] = self.spec.response.label.text()
-        return response
+        label = self.spec.response.label
+        return response.rename(self.spec.response.name).assign_attrs({"long_name": label.text()} if label else {})
 
     @cached_property
     def mean_map(self) -> xr.DataArray:
@@ -198,7 +181,7 @@ class Inputs:
         return self.stack
 
     def _computed(self) -> xr.DataArray:
-        return self.nep_components[component_of(self.spec.nep.model, self.spec.response.name)].copy(deep=False)
+        return self.nep_components[component_of(self.spec.nep.model, self.spec.response.name)]
 
     @cached_property
     def driver_stacks(self) -> dict[str, xr.DataArray]:
@@ -256,31 +239,12 @@ class Inputs:
     @cached_property
     def land_cover(self) -> tuple[xr.DataArray, dict[int, str]] | None:
         """Land-cover codes, dims (year, y, x) or (y, x), NaN where there is none, and their names; None without such a grid."""
-        if self.spec.kind == "region":
-            codes = self.region.annual["land_cover"]
-            kept = codes.where(codes >= 0).astype("float32")
-            kept.attrs = {"units": "", "long_name": "Land cover", "crs": self.region.crs, "kind": "categorical"}
-            return kept, dict(self.region.legend)
-        from carbondrivers.datasets.labels import flag_names
-
-        if self._layers().get("land_cover") is None:
-            return None
-        grid = self.grids.get("land_cover")
-        names = self.spec.nep.names_of_codes() or flag_names(grid)
-        if not names:
-            from carbondrivers.nep_models.chains_classes import distinct_codes
-
-            names = {int(code): str(int(code)) for code in distinct_codes(grid)}
-        return grid, names
+        return land_cover(self)
 
     @cached_property
     def regions(self) -> tuple[xr.DataArray, dict[int, str]] | None:
         """Numbers of the study's regions, dims (y, x), NaN outside, and their names; None where it has no regions."""
-        if self.spec.kind != "region":
-            return self.grids.regions if self.spec.kind == "rasters" else None
-        from carbondrivers.study.nep import region_grid
-
-        return region_grid(self.region)
+        return regions(self)
 
     def _given_layers(self) -> list[str]:
         if self.spec.kind != "region":
@@ -333,8 +297,7 @@ class Inputs:
     @cached_property
     def drawn(self) -> pd.DataFrame:
         """The cells of a raster study that become rows."""
-        stack = self.stack if self.stack is not None else self._given_response()
-        layers = {self.spec.response.name: stack} | {name: self.grids.get(name) for name in self.spec.drivers}
+        layers = {self.spec.response.name: self._response} | {name: self.grids.get(name) for name in self.spec.drivers}
         return draw(self.spec, layers, self.regions, self.seed)
 
     def response_variable(self) -> Driver:
@@ -363,14 +326,6 @@ class Inputs:
             found.append(Driver(name, given.category, unit, label, given.kind))
         return found
 
-    def _layers(self) -> dict[str, Layer]:
-        """What is read of files, by name."""
-        if self.spec.kind != "rasters":
-            return {}
-        names = [*self.spec.layers, self.spec.response.name, *self.spec.drivers]
-        found = {name: self.spec.layer(name) for name in names}
-        return {name: layer for name, layer in found.items() if layer is not None}
-
 
 @contextmanager
 def _said_of(file: str) -> Iterator[None]:
@@ -380,60 +335,3 @@ def _said_of(file: str) -> Iterator[None]:
     except DataError as error:
         lines = (f"{file}: {line}" if file else line for line in str(error).splitlines())
         raise DataError("\n".join(lines)) from None
-
-
-def _source(root: Path, name: str) -> Source:
-    path = resolve(root, name)
-    if not path.exists():
-        raise DataError(f"there is no file {name!r} in {str(root)!r}: check the path, or give the folder with --data")
-    return Source(name, file_size(path), hash_file(path))
-
-
-def group_mask(name: str, group: Group, frame: pd.DataFrame) -> np.ndarray:
-    """Return the rows of `frame` that belong to a group; a missing value belongs to none.
-
-    Raises
-    ------
-    DataError
-        If the column holds text where bounds are given, or no row belongs to the group.
-    """
-    import numpy as np
-    import pandas as pd
-
-    from carbondrivers.errors import did_you_mean
-
-    if group.column not in frame:
-        known = [str(c) for c in frame.columns]
-        raise DataError(f"group {name!r}: there is no column {group.column!r}.{did_you_mean(group.column, known)}")
-    column = frame[group.column]
-    if group.is_ is not None:
-        wanted = {_class_name(value) for value in group.is_}
-        mask = column.map(_class_name, na_action="ignore").isin(wanted).to_numpy(dtype=bool)
-    else:
-        values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
-        if np.isnan(values[column.notna().to_numpy()]).any():
-            raise DataError(f'group {name!r}: column {group.column!r} holds text: use is = "..." in place of bounds')
-        mask = _within(values, group)
-    if not mask.any():
-        raise DataError(f"group {name!r} is empty: no row of {group.column!r} fits its rule; change the rule or drop it")
-    return mask
-
-
-def _within(values: np.ndarray, group: Group) -> np.ndarray:
-    import numpy as np
-
-    tests: Mapping[str, Any] = {
-        "above": np.greater, "at_least": np.greater_equal, "below": np.less, "at_most": np.less_equal,
-    }  # fmt: skip
-    mask: np.ndarray = ~np.isnan(values)
-    for key, test in tests.items():
-        bound = getattr(group, key)
-        if bound is not None:
-            mask &= test(values, bound)
-    return mask
-
-
-def _class_name(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()

@@ -13,7 +13,6 @@ from carbondrivers.study.nep_options import Nep
 if TYPE_CHECKING:
     import xarray as xr
 
-    from carbondrivers.datasets import VirtualRegion
 
 Layers: TypeAlias = "Mapping[str, xr.DataArray]"
 Grids: TypeAlias = Mapping[str, Any]
@@ -127,21 +126,3 @@ def _say_what_was_held(model: str, components: Layers) -> None:
                 counted[text] = each
     for text, each in counted.items():
         warnings.warn(f"{model}: {text.partition(': ')[2]} (each {each} counts)", DataWarning, stacklevel=2)
-
-
-def region_grid(region: VirtualRegion) -> tuple[xr.DataArray, dict[int, str]]:
-    """Return which of its regions each cell of a virtual region lies in, by the cell's centre, and their names."""
-    import xarray as xr
-    from rasterio import Affine
-    from rasterio.features import rasterize
-
-    grid = region.static["elevation"]
-    x, y = grid["x"].to_numpy(), grid["y"].to_numpy()
-    step = float(x[1] - x[0])
-    transform = Affine(step, 0.0, float(x[0]) - step / 2, 0.0, -step, float(y[0]) + step / 2)
-    shapes = [(shape, number) for number, shape in enumerate(region.regions.geometry, 1)]
-    numbers = rasterize(shapes, out_shape=grid.shape, transform=transform, fill=0, dtype="uint8")
-    codes = xr.DataArray(numbers, {"y": y, "x": x}, ("y", "x"), name="region").astype("float32")
-    codes = codes.where(codes > 0)
-    codes.attrs = {"units": "", "long_name": "Region", "crs": region.crs, "kind": "categorical"}
-    return codes, dict(enumerate(map(str, region.regions["name"]), 1))

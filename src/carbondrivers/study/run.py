@@ -14,8 +14,9 @@ from carbondrivers.errors import CarbonDriversWarning, OptionError, StudyError, 
 from carbondrivers.provenance import content_key
 from carbondrivers.reports.folder import require_apart
 from carbondrivers.study.check import LoadedStudy, check_data, load_study
-from carbondrivers.study.inputs import Inputs, Source
+from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.registry import NEEDS, Step, StepOptions, steps
+from carbondrivers.study.sources import Source
 from carbondrivers.study.state import Kept, State
 
 STATE = ".state"

@@ -239,6 +239,13 @@ class StudySpec(Section):
         shared = {key: getattr(grid, key) for key in Layer.model_fields if hasattr(grid, key)}
         return Layer(**shared)
 
+    def layers_of_files(self) -> dict[str, Layer]:
+        """Return what a raster study reads of files, by name; nothing for other studies."""
+        if self.kind != "rasters":
+            return {}
+        found = {name: self.layer(name) for name in (*self.layers, self.response.name, *self.drivers)}
+        return {name: layer for name, layer in found.items() if layer is not None}
+
     @property
     def aligns(self) -> bool:
         """Whether grids are brought onto one grid, instead of being refused where they differ."""

@@ -21,7 +21,7 @@ import xarray as xr
 
 from carbondrivers.attribution.result import Result
 from carbondrivers.reports.files import output_error, passing_name, sweep, write_atomic
-from carbondrivers.study.inputs import Source
+from carbondrivers.study.sources import Source
 
 
 @dataclass(frozen=True, slots=True)

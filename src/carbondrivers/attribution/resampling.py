@@ -71,6 +71,37 @@ class Bootstrap:
         low, high = np.quantile(known, [tail, 1.0 - tail])
         return float(low), float(high)
 
+    def ratio(self, above: Floats, below: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
+        """Return the intervals of ratios of sums over blocks, and the number of blocks that each rests on.
+
+        Parameters
+        ----------
+        above, below
+            (blocks, ratios).
+
+        Returns
+        -------
+        low, high : numpy.ndarray
+            (ratios,); NaN with fewer than five blocks.
+        n_units : numpy.ndarray
+            (ratios,).
+        """
+        units = (below != 0.0).sum(axis=0)
+        used = np.flatnonzero((below != 0.0).any(axis=1))
+        drawn = np.full((self.replicates, below.shape[1]), np.nan)
+        start = 0
+        for counts in self.counts(len(used)) if len(used) else ():
+            top, bottom = counts @ above[used], counts @ below[used]
+            drawn[start : start + len(counts)] = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0.0)
+            start += len(counts)
+        tail = (1.0 - self.confidence) / 2.0
+        known = np.isfinite(drawn).mean(axis=0) >= 1.0 - _UNDEFINED
+        enough = known & (units >= FEWEST_UNITS)
+        low, high = (np.full(len(units), np.nan) for _ in range(2))
+        if enough.any():
+            low[enough], high[enough] = np.nanquantile(drawn[:, enough], [tail, 1.0 - tail], axis=0)
+        return low, high, units
+
 
 def bootstrap_of(replicates: object, confidence: object, seed: int) -> Bootstrap:
     """Return the bootstrap that the options ask for.

@@ -14,14 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from carbondrivers.attribution.inference import Floats
+from carbondrivers.attribution.resampling import BLOCKS_ACROSS, FEW_UNITS, FEWEST_UNITS, Bootstrap
 from carbondrivers.errors import OptionError
-
-BLOCKS_ACROSS = 10
-# With fewer blocks the percentiles are those of a handful of different samples.
-FEWEST_BLOCKS, FEW_BLOCKS = 5, 20
-# More undefined resamples than this, and the rest is another population.
-_UNDEFINED = 0.01
-_CHUNK = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,64 +52,6 @@ class Blocks:
         joint = self.codes[inside] * classes + places[inside]
         found = np.bincount(joint, weights=weights[inside], minlength=self.count * classes)
         return np.asarray(found, dtype=np.float64).reshape(self.count, classes)
-
-
-@dataclass(frozen=True, slots=True)
-class Bootstrap:
-    """How often is resampled, the level of the intervals, and the seed."""
-
-    replicates: int
-    confidence: float
-    seed: int
-
-    def ratio(self, above: Floats, below: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
-        """Return the intervals of ratios of sums over blocks, and the number of blocks that each rests on.
-
-        Parameters
-        ----------
-        above, below
-            (blocks, ratios).
-
-        Returns
-        -------
-        low, high : numpy.ndarray
-            (ratios,); NaN with fewer than five blocks.
-        n_units : numpy.ndarray
-            (ratios,).
-        """
-        units = (below != 0.0).sum(axis=0)
-        used = np.flatnonzero((below != 0.0).any(axis=1))
-        drawn = np.full((self.replicates, below.shape[1]), np.nan)
-        rng, blocks = np.random.default_rng(self.seed), max(1, len(used))
-        step, start = max(1, _CHUNK // blocks), 0
-        while start < self.replicates and len(used):
-            size = min(step, self.replicates - start)
-            counts = rng.multinomial(blocks, np.full(blocks, 1.0 / blocks), size=size).astype(np.float64)
-            top, bottom = counts @ above[used], counts @ below[used]
-            drawn[start : start + size] = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0.0)
-            start += size
-        tail = (1.0 - self.confidence) / 2.0
-        known = np.isfinite(drawn).mean(axis=0) >= 1.0 - _UNDEFINED
-        enough = known & (units >= FEWEST_BLOCKS)
-        low, high = (np.full(len(units), np.nan) for _ in range(2))
-        if enough.any():
-            low[enough], high[enough] = np.nanquantile(drawn[:, enough], [tail, 1.0 - tail], axis=0)
-        return low, high, units
-
-
-def bootstrap_of(replicates: object, confidence: object, seed: int) -> Bootstrap:
-    """Return the bootstrap that the options ask for.
-
-    Raises
-    ------
-    OptionError
-        If an option is out of range.
-    """
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 100:
-        raise OptionError(f"replicates must be a whole number of 100 or more, got {replicates!r}")
-    if not isinstance(confidence, int | float) or not 0.0 < confidence < 1.0:
-        raise OptionError(f"confidence must be between 0 and 1, got {confidence!r}")
-    return Bootstrap(replicates, float(confidence), seed)
 
 
 def blocks_of(grid: xr.DataArray, block_size: float | None) -> Blocks:
@@ -173,11 +109,11 @@ def interval_notes(bootstrap: Bootstrap, blocks: Blocks, units: NDArray[np.int64
         f"{side_words(blocks, grid)}: they hold if blocks are wider than the range of the spatial autocorrelation, and they "
         "say nothing of the error of the response itself."
     ]
-    none, few = int((units < FEWEST_BLOCKS).sum()), int(((units >= FEWEST_BLOCKS) & (units < FEW_BLOCKS)).sum())
+    none, few = int((units < FEWEST_UNITS).sum()), int(((units >= FEWEST_UNITS) & (units < FEW_UNITS)).sum())
     if none:
-        said.append(f"{none} of {len(units)} means rest on fewer than {FEWEST_BLOCKS} blocks: they have no interval.")
+        said.append(f"{none} of {len(units)} means rest on fewer than {FEWEST_UNITS} blocks: they have no interval.")
     if few:
-        said.append(f"{few} of {len(units)} means rest on fewer than {FEW_BLOCKS} blocks: their intervals are too narrow.")
+        said.append(f"{few} of {len(units)} means rest on fewer than {FEW_UNITS} blocks: their intervals are too narrow.")
     return tuple(said)
 
 
