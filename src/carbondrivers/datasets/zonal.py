@@ -28,8 +28,6 @@ Statistic = Literal["mean", "sd", "min", "max", "total"]
 Weighting = Literal["area", "cells"]
 STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 TG_PER_G_M2_KM2 = 1e-6
-# Borders along the edges of cells touch the next ones by the rounding of coordinates; such a touch has no extreme.
-SLIVER = 0.01
 Times: TypeAlias = tuple[str, np.ndarray]
 
 
@@ -65,8 +63,7 @@ def zonal_table(
     zones
         From ``read_zones``; they may overlap.
     statistics
-        ``"mean"``, ``"sd"`` (of the population of cells), ``"min"`` and ``"max"`` (of cells of which the zone covers 1 % or
-        more), and ``"total"`` (Tg C a-1, of grids in g C m-2 a-1 alone).
+        ``"mean"``, ``"sd"`` (of the population of cells), ``"min"`` and ``"max"``, and ``"total"`` (Tg C a-1, of grids in g C m-2 a-1 alone).
     weighting
         ``"area"``: every cell by its true area within the zone; ``"cells"``: by its covered share alone, as if all cells
         were of one size.
@@ -122,30 +119,28 @@ def zonal_table(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
-    """The zones of a block of k cells: sparse matrices (zones, k), and by zone the cells that extremes are taken of."""
+    """The zones of a block of k cells: sparse matrices (zones, k)."""
 
     share: Any
     area: Any
     weight: Any
-    seen: dict[int, np.ndarray]
 
 
 def _block(cover: Cover, region: Region, areas: np.ndarray, weighting: Weighting) -> _Block:
     from scipy.sparse import csr_array
 
-    rows, columns, shares, seen = [], [], [], {}
+    rows, columns, shares = [], [], []
     size = areas.ravel()
     for zone, cells, part in cover.shares(region):
         rows.append(np.full(cells.size, zone))
         columns.append(cells)
         shares.append(part)
-        seen[zone] = cells[part * size[cells] >= SLIVER * np.minimum(size[cells], cover.whole_km2[zone])]
     empty = np.zeros(0)
     row, column, value = (np.concatenate([*parts, empty]) for parts in (rows, columns, shares))
     shape = len(cover.zones.names), size.size
     share = csr_array((value, (row.astype(np.int64), column.astype(np.int64))), shape=shape)
     area = csr_array(share * size)
-    return _Block(share, area, area if weighting == "area" else share, seen)
+    return _Block(share, area, area if weighting == "area" else share)
 
 
 class _Sums:
@@ -156,6 +151,8 @@ class _Sums:
         shape = zones, len(times[1])
         self.weight, self.mean, self.square = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self.cells, self.area, self.total = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        # What the cells say of the whole zone, so that a coverage compares like with like.
+        self.whole = np.zeros(zones)
         self.low, self.high = np.full(shape, np.nan), np.full(shape, np.nan)
 
     def add(self, block: _Block, values: np.ndarray) -> None:
@@ -175,12 +172,13 @@ class _Sums:
         self.cells += block.share @ present
         area = block.area @ present
         self.area += area
+        self.whole += block.area.sum(axis=1)
         self.total += block.area @ centred + middle * area
         if {"min", "max"} & set(self.statistics):
             self._extremes(block, values)
 
     def _extremes(self, block: _Block, values: np.ndarray) -> None:
-        for zone, cells in block.seen.items():
+        for zone, cells in enumerate(np.split(block.share.indices, block.share.indptr[1:-1])):
             if cells.size:
                 # fmin and fmax pass over what is missing.
                 part = values[cells]
@@ -222,7 +220,8 @@ def _rows(name: str, da: xr.DataArray, held: _Sums, cover: Cover, statistics: Se
         known = one != "total" or canonical_unit(str(da.attrs.get("units", ""))) == YEARLY
         columns[one] = held.statistic(one).ravel() if known else np.nan
     columns |= {"cells": held.cells.ravel(), "area_km2": held.area.ravel()}
-    columns["coverage"] = (held.area / cover.whole_km2[:, None]).ravel()
+    on_grid = np.where(held.whole > 0, held.whole, 1.0)[:, None]
+    columns["coverage"] = (held.area / on_grid * cover.inside[:, None]).ravel()
     return pd.DataFrame(columns)
 
 

@@ -20,6 +20,9 @@ from carbondrivers.errors import DataError, DataWarning
 
 # A share of a zone below this lies outside the grid by the rounding of coordinates.
 ROUNDING = 1e-6
+# Borders along the edges of cells touch the next ones by the bends of reprojected edges: a touch below this share of the
+# cell, or of a zone smaller than it, belongs to no statistic, so that means stay within extremes.
+TOUCH = 1e-4
 
 
 class Cover:
@@ -101,7 +104,7 @@ class Cover:
         Yields
         ------
         zone, cells, share
-            Position of the zone, flat positions of its cells in the block, and which share of each it covers, above 0.
+            Position of the zone, flat positions of its cells in the block, and which share of each it covers.
         """
         x, y = self.x_edges[region[1].start : region[1].stop + 1], self.y_edges[region[0].start : region[0].stop + 1]
         block = shapely.box(x[0], y[-1], x[-1], y[0])
@@ -122,10 +125,12 @@ class Cover:
         blank = np.zeros((len(y) - 1, len(x) - 1), dtype=np.int8)
         raster = NumPyRasterSource(blank, xmin=x[0], ymin=y[-1], xmax=x[-1], ymax=y[0], srs_wkt=series.crs.to_wkt())
         found = exact_extract(raster, series, ["cell_id", "coverage"], output="pandas")
+        cell = float((x[1] - x[0]) * (y[0] - y[1]))
         for zone, cells, share in zip(touched, found["cell_id"], found["coverage"], strict=True):
             covered = np.asarray(share, dtype=np.float64)
-            if covered.size:
-                yield int(zone), np.asarray(cells, dtype=np.int64)[covered > 0], covered[covered > 0]
+            kept = covered > TOUCH * min(1.0, float(shapely.area(self.polygons[zone])) / cell)
+            if kept.any():
+                yield int(zone), np.asarray(cells, dtype=np.int64)[kept], covered[kept]
 
 
 def _edges(grid: xr.DataArray) -> tuple[Floats, Floats]:
