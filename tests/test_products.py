@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -186,8 +187,17 @@ def test_decoding_by_xarray_changes_nothing(numbers, data):
     stored = xr.DataArray(np.array(numbers, dtype=np.int16), dims="x")
     raw = stored.assign_attrs(scale_factor=entry.scale, add_offset=entry.offset)
     decoded = xr.decode_cf(raw.to_dataset(name="v"))["v"]
-    first, second = (apply_product(da, name, variable) for da in (stored, decoded))
+    (first, said), (second, said_again) = (_applied(da, name, variable) for da in (stored, decoded))
     np.testing.assert_allclose(first, second, rtol=1e-6, atol=1e-6)  # float32
+    # What lies between the valid range and the fill values is told of, whichever way it was read.
+    assert said == said_again
+
+
+def _applied(da, name, variable):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        made = apply_product(da, name, variable)
+    return made, [str(one.message) for one in told]
 
 
 @pytest.mark.parametrize(
