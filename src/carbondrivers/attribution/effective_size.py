@@ -78,16 +78,16 @@ def lags(xy: Floats, *, geographic: bool = False) -> Lags:
     xy = xy - xy.min(axis=0)
     if not xy.any():
         raise DataError("all rows lie in one place: an effective size needs coordinates that differ")
-    steps = [_spacing(xy[:, i]) for i in (0, 1)]
+    steps = [spacing(xy[:, i]) for i in (0, 1)]
     if min(steps) <= 0.0 or max(xy[:, i].max() / steps[i] for i in (0, 1)) >= LATTICE_SIDE:
         area = max(float(np.prod(np.ptp(xy, axis=0))), (float(np.ptp(xy)) / len(xy)) ** 2)
         steps = [max(np.sqrt(area / len(xy)) / 2.0, float(xy.max()) / POINTS_SIDE)] * 2
     cell = np.rint(xy[:, ::-1] / steps[::-1]).astype(np.int64)
     down, right = (int(fft.next_fast_len(2 * int(cell[:, i].max()) + 1, real=True)) for i in (0, 1))
-    distance = _distances((down, right), steps[1], steps[0] * shrink)
+    distance = lag_distances((down, right), steps[1], steps[0] * shrink)
     width = min(step for step in (steps[1], steps[0] * shrink))
     ring = np.rint(distance / width).astype(np.int64).ravel()
-    pairs = np.rint(np.bincount(ring, _autocorrelation(np.ones(len(cell)), cell, (down, right)).ravel()))
+    pairs = np.rint(np.bincount(ring, autocorrelation(np.ones(len(cell)), cell, (down, right)).ravel()))
     pairs[0] -= len(cell)
     return Lags(cell, (down, right), ring, pairs)
 
@@ -104,7 +104,7 @@ def products(values: Floats, at: Lags) -> Floats:
     """
     z = values - values.mean()
     z = z / np.sqrt(np.mean(z**2))
-    found = np.bincount(at.ring, _autocorrelation(z, at.cell, at.shape).ravel())
+    found = np.bincount(at.ring, autocorrelation(z, at.cell, at.shape).ravel())
     found[0] -= len(z)
     return np.asarray(found)
 
@@ -167,7 +167,7 @@ def _lag_one(values: Floats, both: NDArray[np.bool_]) -> Floats:
     return np.asarray(np.clip(np.nan_to_num(r), -1.0, 1.0))
 
 
-def _spacing(values: Floats) -> float:
+def spacing(values: Floats) -> float:
     """Return the step of a lattice that all values lie on, 0 where there is none; 1 where all are equal."""
     different = np.unique(values)
     if len(different) < 2:
@@ -177,12 +177,13 @@ def _spacing(values: Floats) -> float:
     return step if np.abs(ratio - np.rint(ratio)).max() < 0.05 else 0.0
 
 
-def _distances(shape: tuple[int, int], down: float, right: float) -> Floats:
+def lag_distances(shape: tuple[int, int], down: float, right: float) -> Floats:
+    """Return the length of every lag of a padded lattice, (rows, columns), from the steps between its rows and columns."""
     rows, columns = (np.minimum(np.arange(size), size - np.arange(size)) for size in shape)
     return np.asarray(np.hypot(rows[:, None] * down, columns[None, :] * right))
 
 
-def _autocorrelation(values: Floats, cell: NDArray[np.int64], shape: tuple[int, int]) -> Floats:
+def autocorrelation(values: Floats, cell: NDArray[np.int64], shape: tuple[int, int]) -> Floats:
     """Return the sum of products at every lag of a lattice, from the values of its points."""
     flat = np.bincount(cell[:, 0] * shape[1] + cell[:, 1], values, minlength=shape[0] * shape[1])
     spectrum = fft.rfft2(flat.reshape(shape))
