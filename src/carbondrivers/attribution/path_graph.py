@@ -20,7 +20,7 @@ from carbondrivers.attribution.path_text import Pair, parse_model
 from carbondrivers.errors import OptionError
 
 if TYPE_CHECKING:
-    from carbondrivers.attribution.path_model import PathResult
+    from carbondrivers.attribution.path_result import PathResult
     from carbondrivers.datasets.sample import PixelSample
 
 HIDDEN = "~~"
@@ -229,7 +229,7 @@ def _check_pair(model: PathModel, pair: Pair) -> None:
     one, other = pair
     if other in model.equations.get(one, ()) or one in model.equations.get(other, ()):
         raise OptionError(
-            f"{one!r} and {other!r} have both an arrow and a correlated error, which data cannot tell apart: keep one of the two"
+            f"{one!r} and {other!r} have both an arrow and a correlated error, which data cannot tell apart: keep one"
         )
 
 

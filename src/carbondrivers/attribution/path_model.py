@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from carbondrivers.attribution.correlation import unit_columns
 from carbondrivers.attribution.effective_size import Lags, lags
@@ -77,6 +76,7 @@ def path_model(
     Examples
     --------
     >>> rng = np.random.default_rng(0)
+    >>> import pandas as pd
     >>> rain = rng.normal(size=300)
     >>> soil = 0.5 * rain + rng.normal(size=300)
     >>> table = pd.DataFrame({"rain": rain, "soil": soil, "nep": 0.8 * soil + rng.normal(size=300)})
