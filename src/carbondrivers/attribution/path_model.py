@@ -72,7 +72,8 @@ def path_model(
         Where equations name blocks: the kind of block score that is reported in full, beside the model of the measured
         variables. ``"sheaf"``: none, sizes of the members' effects only.
     keys
-        Block to the member that weighs positively in the block's score.
+        Block to the member that weighs positively in the block's score; by default that of the largest loading on the first
+        component.
     factor
         Categorical driver that acts on every variable: its class means are taken out, one degree of freedom a class.
     prune, alpha
