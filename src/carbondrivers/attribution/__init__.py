@@ -11,6 +11,9 @@ from carbondrivers.attribution.evaluation import EvaluationResult, evaluate
 from carbondrivers.attribution.future import FutureResult, future
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
+from carbondrivers.attribution.path_graph import PathModel
+from carbondrivers.attribution.path_model import path_model
+from carbondrivers.attribution.path_result import PathResult
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
@@ -35,6 +38,8 @@ __all__ = [
     "FutureResult",
     "GeodetectorResult",
     "Method",
+    "PathModel",
+    "PathResult",
     "PersistenceResult",
     "RecoveryResult",
     "Result",
@@ -56,6 +61,7 @@ __all__ = [
     "future",
     "group_series",
     "methods",
+    "path_model",
     "persistence",
     "profile",
     "recovery",

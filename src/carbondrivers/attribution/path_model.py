@@ -1,0 +1,173 @@
+"""Piecewise structural equation models: every arrow, claim, pathway and fit, with the effective number of observations.
+
+Equations are least squares on standardised columns; the model is tested by its independence claims (Fisher's C, Shipley
+2000, doi:10.1207/S15328007SEM0702_4) and by the likelihood ratio against the saturated model; both do not depend on the
+order in which equations are written. Everything comes from moments, so that rows never enter twice.
+Sources: Shipley (2009), doi:10.1890/08-1034.1; Lefcheck (2016), doi:10.1111/2041-210X.12512; Shipley and Douma (2020),
+doi:10.1002/ecy.2960.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from carbondrivers.attribution.inference import NAIVE_P
+from carbondrivers.attribution.path_fit import Group, Settings, comparable_cases, equation_rows, fit_group, group_of
+from carbondrivers.attribution.path_graph import PathModel
+from carbondrivers.attribution.path_groups import adjusted, compare_groups
+from carbondrivers.attribution.path_inputs import resolved
+from carbondrivers.attribution.path_prune import PRUNINGS, Pruning, prune_group
+from carbondrivers.attribution.path_result import COLUMNS, OBSERVED, PathResult, tabled
+from carbondrivers.attribution.path_scores import SCORES, Score, score_model
+from carbondrivers.attribution.path_tables import Rows
+from carbondrivers.attribution.registry import register
+from carbondrivers.attribution.resampling import bootstrap_of, categorical
+from carbondrivers.datasets.sample import ALL, PixelSample
+from carbondrivers.errors import DataError, OptionError, choose
+from carbondrivers.provenance import history_line
+
+CORRECTED_P = (
+    "Corrected P and intervals put the effective number of observations of the two residual fields in the place of n: "
+    "neighbours repeat each other. Fisher's C is given both ways; chi2 and the indices made of it are naive."
+)
+CONVENTION = "Pairs of outer causes have no claim: the model does not say how they come to be alike."
+
+
+@register(
+    "path_model",
+    title="Path model (piecewise SEM)",
+    takes="sample",
+    result=PathResult,
+    version="1",
+    citation="Shipley, B. (2009). Confirmatory path analysis in a generalized multilevel context. Ecology 90, 363-368.",
+)
+def path_model(
+    sample: PixelSample,
+    *,
+    model: PathModel | str | None = None,
+    blocks: Mapping[str, Sequence[str]] | None = None,
+    score: Score = "composite",
+    keys: Mapping[str, str] | None = None,
+    factor: str | None = None,
+    prune: Pruning = "none",
+    alpha: float = 0.05,
+    confidence: float = 0.95,
+    replicates: int = 500,
+    block_size: float | None = None,
+    seed: int = 20260118,
+) -> PathResult:
+    """Fit and test a path model in every group.
+
+    Parameters
+    ----------
+    sample
+        Checked table of continuous variables.
+    model
+        A ``PathModel``, or its text (``"nep ~ rain + soil; soil ~ rain"``). None: every continuous driver acts on the
+        response directly, a saturated model without a test.
+    blocks
+        Name of a block to its members; a category of drivers that the model names is a block by itself.
+    score
+        Where equations name blocks: the kind of block score that is reported in full, beside the model of the measured
+        variables. ``"sheaf"``: none, sizes of the members' effects only.
+    keys
+        Block to the member that weighs positively in the block's score; by default that of the largest loading on the first
+        component.
+    factor
+        Categorical driver that acts on every variable: its class means are taken out, one degree of freedom a class.
+    prune, alpha
+        Whether a model without the arrows whose P is at least `alpha` is shown beside the one that is tested:
+        ``"descriptive"`` on the same rows, ``"split"`` chosen on one half of the blocks of space and tested on the other.
+    confidence
+        Level of the intervals, between 0 and 1.
+    replicates, block_size, seed
+        Resamples of the block bootstrap (0: none), side of the blocks in the unit of the coordinates (a tenth of the longer
+        side of the extent by default), and the seed.
+
+    Raises
+    ------
+    OptionError
+        If the model is written wrongly, runs in a circle or names what is not there.
+    DataError
+        If a variable is categorical, constant or collinear with others, or rows are fewer than parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> rain = rng.normal(size=300)
+    >>> soil = 0.5 * rain + rng.normal(size=300)
+    >>> table = pd.DataFrame({"rain": rain, "soil": soil, "nep": 0.8 * soil + rng.normal(size=300)})
+    >>> sample = PixelSample.from_frame(table, response="nep", drivers={"rain": "climate", "soil": "soil"})
+    >>> result = path_model(sample, model="soil ~ rain; nep ~ soil")
+    >>> result.claims[["driver", "response", "given"]].to_numpy().tolist()
+    [['rain', 'nep', 'soil']]
+    """
+    choose(prune, PRUNINGS, "prune")
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0.0 < alpha < 1.0:
+        raise OptionError(f"alpha must be between 0 and 1, got {alpha!r}")
+    settings = _settings(sample, score, keys, factor, confidence, replicates, block_size, seed)
+    whole, notes = resolved(sample, model, blocks)
+    _check_keys(whole, settings.keys)
+    target = sample.response.name
+    categories = {d.name: d.category for d in sample.continuous}
+    rows: dict[str, Rows] = {name: [] for name in COLUMNS}
+    rows["equations"] = equation_rows(OBSERVED, whole.observed())
+    if whole.used_blocks and score != "sheaf":
+        rows["equations"] += equation_rows(score, score_model(whole))
+    groups: dict[str, Group] = {}
+    for name, part in sample.group_samples():
+        try:
+            group = group_of(name, part, whole.observed(), settings)
+            fit_group(group, whole, categories, target, settings, rows)
+            groups[name] = group
+            if prune != "none":
+                prune_group(group, part, whole, prune, alpha, settings, rows)
+        except DataError as error:
+            if name == ALL and name not in groups:
+                raise
+            notes.append(f"Group {name}{', pruned' * (name in groups)}: not fitted, because {error}.")
+    compare_groups(sample.memberships, comparable_cases(groups, whole, target, settings), rows)
+    spatial = CORRECTED_P if sample.coordinates else "No effective number of observations is given: the rows have no places."
+    parameters: dict[str, object] = {
+        "model": whole.text(), "blocks": {k: list(v) for k, v in whole.blocks.items()}, "score": score,
+        "keys": dict(settings.keys), "factor": factor, "prune": prune, "alpha": float(alpha),
+        "confidence": settings.confidence, "replicates": replicates, "block_size": block_size, "seed": seed,
+    }  # fmt: skip
+    return PathResult(
+        method="path_model",
+        parameters=parameters,
+        n=sample.n,
+        notes=(NAIVE_P, spatial, CONVENTION, *notes, *sample.caveats()),
+        provenance=history_line("path_model", n=sample.n, **parameters),
+        variables=sample.variables(),
+        **{
+            name: adjusted(tabled(name, found)) if name == "group_tests" else tabled(name, found)
+            for name, found in rows.items()
+        },
+    )
+
+
+def _settings(
+    sample: PixelSample,
+    score: str,
+    keys: Mapping[str, str] | None,
+    factor: str | None,
+    confidence: float,
+    replicates: int,
+    block_size: float | None,
+    seed: int,
+) -> Settings:
+    kind = cast(Score, choose(score, SCORES, "score"))
+    if factor is not None:
+        categorical(sample, factor, "factor")
+    level = bootstrap_of(replicates or 100, confidence, seed)
+    bootstrap, sorted_keys = (level if replicates else None), dict(sorted((keys or {}).items()))
+    return Settings(level.confidence, kind, sorted_keys, factor, bootstrap, block_size, seed)
+
+
+def _check_keys(model: PathModel, keys: Mapping[str, str]) -> None:
+    for block, member in keys.items():
+        choose(block, model.used_blocks, "a block in keys")
+        choose(member, model.blocks[block], f"the key member of block {block!r}")

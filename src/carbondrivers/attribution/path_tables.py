@@ -1,0 +1,208 @@
+"""Rows of the tables of one fitted path model in one group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special, stats
+
+from carbondrivers.attribution.fit_indices import FitIndices, discrepancy, fit_indices, srmr_of
+from carbondrivers.attribution.inference import Floats, two_sided_t
+from carbondrivers.attribution.path_claims import FEW_CLAIMS, Fields, claim_rows, equivalence_p, fisher_c
+from carbondrivers.attribution.path_effects import Effects, Plan, effects_of
+from carbondrivers.attribution.path_estimates import Estimates
+from carbondrivers.attribution.path_joint import implied_jointly
+
+Rows = list[dict[str, object]]
+NEGLIGIBLE_R = 0.1
+SATURATED = "saturated: every pair has an arrow, so that nothing is left to test"
+SMALL_N = "no corrected P: too few effective observations for a test"
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """One model in one group.
+
+    Attributes
+    ----------
+    group, method : str
+        The first two columns of every table.
+    found : Estimates
+        The fit.
+    fields : Fields
+        Rows and their places, for effective sizes.
+    confidence : float
+        Level of the intervals.
+    """
+
+    group: str
+    method: str
+    found: Estimates
+    fields: Fields
+    confidence: float
+
+    def keyed(self, rows: Rows) -> Rows:
+        """Return rows with the group and the method before them."""
+        return [{"group": self.group, "method": self.method} | row for row in rows]
+
+    def sizes(self) -> Floats:
+        """Return the effective number of observations of every coefficient, in the order of the edges."""
+        found, made = self.found, []
+        for response, driver in found.model.edges:
+            rest = [i for i in found.causes(response) if i not in found.at(driver)]
+            one, other = found.at(driver, response)
+            made.append(self.fields.size(found.r, one, other, rest))
+        return np.array(made, dtype=np.float64)
+
+
+def coefficient_rows(case: Case, sizes: Floats) -> Rows:
+    """Return one row an arrow."""
+    found = case.found
+    sd = dict(zip(found.names, found.moments.sd, strict=True))
+    rows: Rows = []
+    for (response, driver), size in zip(found.model.edges, sizes, strict=True):
+        one = found.regressions[response]
+        k = found.model.equations[response].index(driver)
+        scale, df = sd[response] / sd[driver], float(found.df(response))
+        value, inflation = float(one.coefficients[k]), float(one.inverse[k, k])
+        error = float(np.sqrt(one.unexplained * inflation / df))
+        df_eff = size - found.moments.lost - len(one.coefficients)
+        wide = float(np.sqrt(df / df_eff)) if df_eff >= 1.0 else np.nan
+        note = SMALL_N if case.fields.at is not None and not df_eff >= 1.0 else ""
+        rows.append(
+            {"response": response, "driver": driver, "estimate": value * scale, "std_estimate": value,
+             "std_error": error * scale, "n": found.moments.n, "n_eff": size, "vif": inflation, "note": note}
+            | _t_test(value, error, scale, df, case.confidence)
+            | {f"{key}_eff" if not key.startswith("ci") else key.replace("ci_", "ci_eff_"): v
+               for key, v in _t_test(value, error * wide, scale, df_eff, case.confidence).items()}
+        )  # fmt: skip
+    return case.keyed(rows)
+
+
+def _t_test(value: float, error: float, scale: float, df: float, confidence: float) -> dict[str, float]:
+    if not (np.isfinite(error) and df >= 1.0):
+        return dict.fromkeys(("statistic", "df", "p", "log10_p", "ci_low", "ci_high"), np.nan)
+    t = value / error
+    p, log10_p = two_sided_t(np.array([t]), df)
+    reach = float(special.stdtrit(df, 0.5 + confidence / 2.0)) * error
+    ends = {"ci_low": (value - reach) * scale, "ci_high": (value + reach) * scale}
+    return {"statistic": t, "df": df, "p": float(p[0]), "log10_p": float(log10_p[0])} | ends
+
+
+def r2_rows(case: Case) -> Rows:
+    """Return one row an equation."""
+    found = case.found
+    mean, sd = (dict(zip(found.names, values, strict=True)) for values in (found.moments.mean, found.moments.sd))
+    rows: Rows = []
+    for response in found.model.endogenous:
+        one, drivers = found.regressions[response], found.model.equations[response]
+        slopes = [c * sd[response] / sd[d] for c, d in zip(one.coefficients, drivers, strict=True)]
+        intercept = mean[response] - sum(s * mean[d] for s, d in zip(slopes, drivers, strict=True))
+        df = found.df(response)
+        rmse = sd[response] * np.sqrt(one.unexplained * (found.moments.n - found.moments.lost) / df)
+        rows.append(
+            {"response": response, "r2": 1.0 - one.unexplained, "intercept": intercept, "rmse": rmse, "df": df,
+             "n": found.moments.n}
+        )  # fmt: skip
+    return case.keyed(rows)
+
+
+def claims_of(case: Case) -> Rows:
+    """Return one row a claim, with the p of a negligible partial correlation."""
+    rows = claim_rows(case.found, case.fields, case.confidence)
+    for row in rows:
+        row["p_equivalent"] = equivalence_p(float(str(row["r_partial"])), float(str(row["df"])), NEGLIGIBLE_R)
+    return case.keyed(rows)
+
+
+def indices(found: Estimates) -> FitIndices:
+    """Return the likelihood fit of a model, correlated errors fitted jointly."""
+    model, n, p = found.model, found.moments.n, len(found.names)
+    inner, outer = len(model.endogenous), found.at(*model.exogenous)
+    sigma = implied_jointly(found)
+    _, log_r = np.linalg.slogdet(found.r)
+    log_outer = float(np.linalg.slogdet(found.r[np.ix_(outer, outer)])[1]) if outer else 0.0
+    inner_pairs = inner * (inner - 1) // 2 + inner * len(outer)
+    loose = sum(1 for pair in model.correlated if set(pair) & set(model.equations))
+    df = inner_pairs - len(model.edges) - loose
+    # A saturated model reproduces the matrix; what the logarithms leave is rounding.
+    chi2 = max(n * discrepancy(found.r, sigma), 0.0) if df > 0 else 0.0
+    sizes = np.diag(found.moments.cross)[found.at(*model.endogenous)] / n
+    saturated = -0.5 * n * (inner * (np.log(2.0 * np.pi) + 1.0) + np.log(sizes).sum() + log_r - log_outer)
+    return fit_indices(
+        chi2=chi2, df=df, n=n, parameters=len(model.edges) + inner + loose, chi2_baseline=n * (log_outer - log_r),
+        df_baseline=inner_pairs, srmr=srmr_of(found.r, sigma) if p > 1 else np.nan,
+        log_likelihood=float(saturated) - chi2 / 2.0,
+    )  # fmt: skip
+
+
+def fit_rows(case: Case, claims: Rows) -> Rows:
+    """Return one row a measure of fit."""
+    found = case.found
+    parts = indices(found)
+    n, k = found.moments.n, len(claims)
+    spread = {key: np.array([row[key] for row in claims], dtype=np.float64) for key in ("log10_p", "log10_p_eff", "n_eff")}
+    c, df, p, log10_p = fisher_c(spread["log10_p"])
+    note = "" if k else SATURATED if parts.df == 0 else "no claim follows from the graph alone: see chi2"
+    rows: Rows = [
+        {"measure": "claims", "estimate": k, "n": n, "note": note or (_few(k) if k <= FEW_CLAIMS else "")},
+        {"measure": "fisher_c", "estimate": c, "df": df, "p": p, "log10_p": log10_p, "n": n, "note": note},
+    ]
+    if case.fields.at is not None:
+        c_eff, df, p, log10_p = fisher_c(spread["log10_p_eff"])
+        least = float(np.min(spread["n_eff"])) if k else np.nan
+        said = note or ("" if np.isfinite(c_eff) else "undefined: a claim has too few effective observations")
+        rows.append(
+            {"measure": "fisher_c_eff", "estimate": c_eff, "df": df, "p": p, "log10_p": log10_p, "n": least, "note": said}
+        )
+    parameters = parts.parameters + len(found.model.endogenous) * found.moments.lost
+    rows.append({"measure": "aic_c", "estimate": c + 2.0 * parameters, "n": n, "note": note})
+    chi2_note = SATURATED if parts.df == 0 else ""
+    rows += [
+        {"measure": "chi2", "estimate": parts.chi2, "df": parts.df, "p": parts.p, "log10_p": parts.log10_p, "n": n,
+         "note": chi2_note},
+        {"measure": "rmsea", "estimate": parts.rmsea, "ci_low": parts.rmsea_low, "ci_high": parts.rmsea_high, "n": n,
+         "p": parts.p_close, "note": chi2_note or "interval of 90 %; P is that of a close fit, RMSEA of 0.05 or less"},
+    ]  # fmt: skip
+    for measure in ("cfi", "tli", "srmr", "log_likelihood", "aic", "bic"):
+        rows.append({"measure": measure, "estimate": getattr(parts, measure), "n": n})
+    return case.keyed(rows)
+
+
+def _few(k: int) -> str:
+    claims = "one claim" if k == 1 else f"{k} claims"
+    return f"C tests {claims} of independence only (df = {2 * k}): it says nothing of the arrows"
+
+
+def effect_rows(case: Case, wanted: Plan, sizes: Floats) -> Rows:
+    """Return one row an effect on the target, by the delta method."""
+    found = case.found
+    effects = effects_of(found.b, found.names, found.model, wanted)
+    covariance = found.covariance(dict.fromkeys(found.model.endogenous, float(found.moments.n)))
+    pairs = effects.errors(covariance), _corrected_errors(effects, covariance, np.sqrt(found.moments.n / sizes))
+    z = float(special.ndtri(0.5 + case.confidence / 2.0))
+    sd = dict(zip(found.names, found.moments.sd, strict=True))
+    rows: Rows = []
+    for (source, level, path), value, error, error_eff in zip(effects.keys, effects.values, *pairs, strict=True):
+        if error == 0.0:
+            error = error_eff = np.nan
+        statistic = value / error
+        log10_p = (np.log(2.0) + stats.norm.logsf(abs(statistic))) / np.log(10.0)
+        corrected = 2.0 * stats.norm.sf(abs(value / error_eff))
+        rows.append(
+            {"driver": source, "response": wanted.target, "level": level, "path": path,
+             "estimate": value * sd[wanted.target] / sd[source], "std_estimate": value, "std_error": error,
+             "statistic": statistic, "p": 10.0**log10_p, "log10_p": log10_p, "ci_low": value - z * error,
+             "ci_high": value + z * error, "std_error_eff": error_eff, "p_eff": corrected,
+             "ci_eff_low": value - z * error_eff, "ci_eff_high": value + z * error_eff}
+        )  # fmt: skip
+    return case.keyed(rows)
+
+
+def _corrected_errors(effects: Effects, covariance: Floats, wide: Floats) -> Floats:
+    """Return standard errors with every coefficient's widened, (effects,); NaN where a coefficient has no effective n."""
+    known = np.isfinite(wide)
+    spread = np.where(known, wide, 0.0)
+    errors = effects.errors(covariance * np.outer(spread, spread))
+    return np.where((effects.gradient[:, ~known] != 0.0).any(axis=1), np.nan, errors)
