@@ -23,7 +23,7 @@ FEW_CLAIMS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class CorrelationTest:
     """Test of a partial correlation: t, df, p, log10 p and the interval of r."""
 
     statistic: float
@@ -34,15 +34,17 @@ class Tested:
     ci_high: float
 
 
-def tested(r: float, df: float, confidence: float) -> Tested:
+def partial_test(r: float, df: float, confidence: float) -> CorrelationTest:
     """Test a partial correlation with df degrees of freedom; all NaN where df is below 1 or r is not finite."""
     if not (np.isfinite(r) and df >= 1.0) or (1.0 - r) * (1.0 + r) <= LINEAR:
-        return Tested(*[np.nan] * 6)
+        return CorrelationTest(*[np.nan] * 6)
     t = r * np.sqrt(df / ((1.0 - r) * (1.0 + r)))
     p, log10_p = two_sided_t(np.array([t]), df)
     z = special.ndtri(0.5 + confidence / 2.0)
     reach = float(z / np.sqrt(df - 1.0)) if df > 1.0 else np.nan
-    return Tested(float(t), df, float(p[0]), float(log10_p[0]), *(float(np.tanh(np.arctanh(r) + s * reach)) for s in (-1, 1)))
+    return CorrelationTest(
+        float(t), df, float(p[0]), float(log10_p[0]), *(float(np.tanh(np.arctanh(r) + s * reach)) for s in (-1, 1))
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -83,9 +85,9 @@ def claim_rows(found: Estimates, fields: Fields, confidence: float) -> list[dict
         one, other = found.at(claim.driver, claim.response)
         given = found.at(*claim.given)
         r = partial_correlation(found.r, one, other, given)
-        naive = tested(r, n - lost - 1.0 - len(given), confidence)
+        naive = partial_test(r, n - lost - 1.0 - len(given), confidence)
         size = fields.size(found.r, one, other, given) if np.isfinite(naive.p) else np.nan
-        corrected = tested(r, size - lost - 1.0 - len(given), confidence)
+        corrected = partial_test(r, size - lost - 1.0 - len(given), confidence)
         note = "" if np.isfinite(naive.p) else "undefined: what is held determines one of the two"
         if fields.at is not None and not note and not np.isfinite(corrected.p):
             note = "no corrected P: too few effective observations for a test"

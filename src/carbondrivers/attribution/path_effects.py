@@ -9,6 +9,7 @@ set of intervals.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 import numpy as np
@@ -72,7 +73,7 @@ def pathway_values(b: Floats, names: tuple[str, ...], pathways: tuple[tuple[str,
 
 
 def _steps(names: tuple[str, ...], path: tuple[str, ...]) -> list[tuple[int, int]]:
-    return [(names.index(after), names.index(before)) for before, after in zip(path[:-1], path[1:], strict=True)]
+    return [(names.index(after), names.index(before)) for before, after in pairwise(path)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from carbondrivers.attribution.path_text import Pair, parse_model
 from carbondrivers.errors import OptionError
 
 if TYPE_CHECKING:
-    from carbondrivers.attribution.path_model import PathResult
+    from carbondrivers.attribution.path_result import PathResult
     from carbondrivers.datasets.sample import PixelSample
 
 HIDDEN = "~~"
@@ -50,11 +50,13 @@ class PathModel:
     Attributes
     ----------
     equations : mapping
-        Response to its causes; variables or names of blocks.
+        Response to its causes; variables or names of blocks. An empty list: nothing acts on it.
     blocks : mapping
         Name of a block to its members.
     correlated : tuple of pairs
         Variables whose errors are correlated.
+    also : tuple of str
+        Variables that belong to the model without an arrow: they are independent of all others, given the outer causes.
 
     Raises
     ------
@@ -74,14 +76,16 @@ class PathModel:
     equations: Mapping[str, Sequence[str]]
     blocks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     correlated: Sequence[Pair] = ()
+    also: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        equations = {k: tuple(sorted(_names(v, f"causes of {k!r}"))) for k, v in _items(self.equations, "equations")}
+        equations = {k: tuple(sorted(_names(v, f"causes of {k!r}", 0))) for k, v in _items(self.equations, "equations")}
         blocks = {k: tuple(sorted(_names(v, f"block {k!r}"))) for k, v in _items(self.blocks, "blocks", empty=True)}
         pairs = sorted({_pair(pair) for pair in self.correlated})
         object.__setattr__(self, "equations", equations)
         object.__setattr__(self, "blocks", blocks)
         object.__setattr__(self, "correlated", tuple(pairs))
+        object.__setattr__(self, "also", tuple(sorted(_names(self.also, "variables without an arrow", 0))))
         _check_blocks(self)
         _check_cycles(self.graph())
         for pair in pairs:
@@ -121,6 +125,7 @@ class PathModel:
     def graph(self) -> Any:
         """Return the arrows as a ``networkx.DiGraph``."""
         graph = nx.DiGraph()
+        graph.add_nodes_from([*sorted(self.equations), *self.also])
         for response in sorted(self.equations):
             graph.add_edges_from((driver, response) for driver in self.equations[response])
         graph.add_nodes_from(sorted({name for pair in self.correlated for name in pair}))
@@ -128,7 +133,7 @@ class PathModel:
 
     def text(self) -> str:
         """Return the model in its text form, which ``parse`` reads back."""
-        lines = [f"{response} ~ {' + '.join(self.equations[response])}" for response in self.endogenous]
+        lines = [f"{response} ~ {' + '.join(self.equations[response]) or 1}" for response in self.endogenous]
         return "\n".join([*lines, *(f"{one} ~~ {other}" for one, other in self.correlated)])
 
     def claims(self) -> tuple[tuple[Claim, ...], tuple[Pair, ...]]:
@@ -163,13 +168,13 @@ class PathModel:
         for block in self.used_blocks:
             if block in self.equations:
                 pairs += combinations(self.blocks[block], 2)
-        return PathModel(equations, self.blocks, pairs)
+        return PathModel(equations, self.blocks, pairs, [m for name in self.also for m in members(name)])
 
     def without(self, edges: Iterable[Pair]) -> PathModel:
-        """Return the model without some arrows; raises OptionError where none is left."""
+        """Return the model without some arrows, with the same variables."""
         gone = set(edges)
         left = {r: [d for d in drivers if (r, d) not in gone] for r, drivers in self.equations.items()}
-        return PathModel({r: drivers for r, drivers in left.items() if drivers}, self.blocks, self.correlated)
+        return PathModel(left, self.blocks, self.correlated, self.order)
 
     def fit(self, sample: PixelSample, **options: Any) -> PathResult:
         """Return ``path_model(sample, model=self, ...)``."""
@@ -184,8 +189,8 @@ def _items(given: object, what: str, *, empty: bool = False) -> list[tuple[str, 
     return [(str(key), value) for key, value in given.items()]
 
 
-def _names(given: object, what: str) -> tuple[str, ...]:
-    if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+def _names(given: object, what: str, fewest: int = 1) -> tuple[str, ...]:
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) < fewest:
         raise OptionError(f"{what} must be a list of names, got {given!r}")
     names = tuple(str(name) for name in given)
     for name in names:
@@ -204,7 +209,7 @@ def _pair(given: object) -> Pair:
 
 def _check_blocks(model: PathModel) -> None:
     owner: dict[str, str] = {}
-    named = {*model.equations, *(d for drivers in model.equations.values() for d in drivers)}
+    named = {*model.equations, *(d for drivers in model.equations.values() for d in drivers), *model.also}
     for block, members in model.blocks.items():
         for member in members:
             if member in owner:
@@ -229,7 +234,7 @@ def _check_pair(model: PathModel, pair: Pair) -> None:
     one, other = pair
     if other in model.equations.get(one, ()) or one in model.equations.get(other, ()):
         raise OptionError(
-            f"{one!r} and {other!r} have both an arrow and a correlated error, which data cannot tell apart: keep one of the two"
+            f"{one!r} and {other!r} have both an arrow and a correlated error, which data cannot tell apart: keep one"
         )
 
 

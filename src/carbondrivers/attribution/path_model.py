@@ -10,25 +10,21 @@ doi:10.1002/ecy.2960.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import cast
 
-import numpy as np
-import pandas as pd
-
-from carbondrivers.attribution.correlation import unit_columns
-from carbondrivers.attribution.effective_size import Lags, lags
 from carbondrivers.attribution.inference import NAIVE_P
-from carbondrivers.attribution.path_claims import Fields
-from carbondrivers.attribution.path_effects import plan
-from carbondrivers.attribution.path_estimates import estimate
+from carbondrivers.attribution.path_fit import Group, Settings, comparable_cases, equation_rows, fit_group, group_of
 from carbondrivers.attribution.path_graph import PathModel
-from carbondrivers.attribution.path_inputs import columns_of, resolved
-from carbondrivers.attribution.path_moments import moments
+from carbondrivers.attribution.path_groups import adjusted, compare_groups
+from carbondrivers.attribution.path_inputs import resolved
+from carbondrivers.attribution.path_prune import PRUNINGS, Pruning, prune_group
 from carbondrivers.attribution.path_result import COLUMNS, OBSERVED, PathResult, tabled
-from carbondrivers.attribution.path_tables import Case, Rows, claims_of, coefficient_rows, effect_rows, fit_rows, r2_rows
+from carbondrivers.attribution.path_scores import SCORES, Score, score_model
+from carbondrivers.attribution.path_tables import Rows
 from carbondrivers.attribution.registry import register
+from carbondrivers.attribution.resampling import bootstrap_of, categorical
 from carbondrivers.datasets.sample import ALL, PixelSample
-from carbondrivers.errors import DataError, OptionError
+from carbondrivers.errors import DataError, OptionError, choose
 from carbondrivers.provenance import history_line
 
 CORRECTED_P = (
@@ -51,7 +47,15 @@ def path_model(
     *,
     model: PathModel | str | None = None,
     blocks: Mapping[str, Sequence[str]] | None = None,
+    score: Score = "composite",
+    keys: Mapping[str, str] | None = None,
+    factor: str | None = None,
+    prune: Pruning = "none",
+    alpha: float = 0.05,
     confidence: float = 0.95,
+    replicates: int = 500,
+    block_size: float | None = None,
+    seed: int = 20260118,
 ) -> PathResult:
     """Fit and test a path model in every group.
 
@@ -64,8 +68,21 @@ def path_model(
         response directly, a saturated model without a test.
     blocks
         Name of a block to its members; a category of drivers that the model names is a block by itself.
+    score
+        Where equations name blocks: the kind of block score that is reported in full, beside the model of the measured
+        variables. ``"sheaf"``: none, sizes of the members' effects only.
+    keys
+        Block to the member that weighs positively in the block's score.
+    factor
+        Categorical driver that acts on every variable: its class means are taken out, one degree of freedom a class.
+    prune, alpha
+        Whether a model without the arrows whose P is at least `alpha` is shown beside the one that is tested:
+        ``"descriptive"`` on the same rows, ``"split"`` chosen on one half of the blocks of space and tested on the other.
     confidence
         Level of the intervals, between 0 and 1.
+    replicates, block_size, seed
+        Resamples of the block bootstrap (0: none), side of the blocks in the unit of the coordinates (a tenth of the longer
+        side of the extent by default), and the seed.
 
     Raises
     ------
@@ -76,6 +93,7 @@ def path_model(
 
     Examples
     --------
+    >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> rain = rng.normal(size=300)
     >>> soil = 0.5 * rain + rng.normal(size=300)
@@ -85,20 +103,37 @@ def path_model(
     >>> result.claims[["driver", "response", "given"]].to_numpy().tolist()
     [['rain', 'nep', 'soil']]
     """
-    if not isinstance(confidence, int | float) or not 0.0 < confidence < 1.0:
-        raise OptionError(f"confidence must be between 0 and 1, got {confidence!r}")
+    choose(prune, PRUNINGS, "prune")
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0.0 < alpha < 1.0:
+        raise OptionError(f"alpha must be between 0 and 1, got {alpha!r}")
+    settings = _settings(sample, score, keys, factor, confidence, replicates, block_size, seed)
     whole, notes = resolved(sample, model, blocks)
+    _check_keys(whole, settings.keys)
+    target = sample.response.name
+    categories = {d.name: d.category for d in sample.continuous}
     rows: dict[str, Rows] = {name: [] for name in COLUMNS}
-    rows["equations"] = _equation_rows(OBSERVED, whole.observed())
+    rows["equations"] = equation_rows(OBSERVED, whole.observed())
+    if whole.used_blocks and score != "sheaf":
+        rows["equations"] += equation_rows(score, score_model(whole))
+    groups: dict[str, Group] = {}
     for name, part in sample.group_samples():
         try:
-            _fit(_Group(name, part), OBSERVED, whole.observed(), float(confidence), rows)
+            group = group_of(name, part, whole.observed(), settings)
+            fit_group(group, whole, categories, target, settings, rows)
+            groups[name] = group
+            if prune != "none":
+                prune_group(group, part, whole, prune, alpha, settings, rows)
         except DataError as error:
-            if name == ALL:
+            if name == ALL and name not in groups:
                 raise
-            notes.append(f"Group {name} was not fitted: {error}.")
+            notes.append(f"Group {name}{', pruned' * (name in groups)}: not fitted, because {error}.")
+    compare_groups(sample.memberships, comparable_cases(groups, whole, target, settings), rows)
     spatial = CORRECTED_P if sample.coordinates else "No effective number of observations is given: the rows have no places."
-    parameters = {"model": whole.text(), "blocks": {k: list(v) for k, v in whole.blocks.items()}, "confidence": confidence}
+    parameters: dict[str, object] = {
+        "model": whole.text(), "blocks": {k: list(v) for k, v in whole.blocks.items()}, "score": score,
+        "keys": dict(settings.keys), "factor": factor, "prune": prune, "alpha": float(alpha),
+        "confidence": settings.confidence, "replicates": replicates, "block_size": block_size, "seed": seed,
+    }  # fmt: skip
     return PathResult(
         method="path_model",
         parameters=parameters,
@@ -106,37 +141,32 @@ def path_model(
         notes=(NAIVE_P, spatial, CONVENTION, *notes, *sample.caveats()),
         provenance=history_line("path_model", n=sample.n, **parameters),
         variables=sample.variables(),
-        **{name: tabled(name, found) for name, found in rows.items()},
+        **{
+            name: adjusted(tabled(name, found)) if name == "group_tests" else tabled(name, found)
+            for name, found in rows.items()
+        },
     )
 
 
-@dataclass(slots=True, eq=False)
-class _Group:
-    """One group's rows and their places."""
-
-    name: str
-    part: PixelSample
-    at: Lags | None = None
-
-    def __post_init__(self) -> None:
-        if self.part.coordinates is not None and self.part.n > 3:
-            xy = columns_of(self.part, self.part.coordinates)
-            if np.ptp(xy, axis=0).any():
-                self.at = lags(xy, geographic=self.part.is_geographic)
-
-
-def _fit(group: _Group, method: str, model: PathModel, confidence: float, rows: dict[str, Rows]) -> None:
-    columns = columns_of(group.part, model.order)
-    found = estimate(model, moments(columns, model.order))
-    case = Case(group.name, method, found, Fields(unit_columns(columns), group.at), confidence)
-    sizes, claims = case.sizes(), claims_of(case)
-    rows["coefficients"] += coefficient_rows(case, sizes)
-    rows["r2"] += r2_rows(case)
-    rows["claims"] += claims
-    rows["fit"] += fit_rows(case, claims)
-    rows["effects"] += effect_rows(case, plan(model, group.part.response.name), sizes)
+def _settings(
+    sample: PixelSample,
+    score: str,
+    keys: Mapping[str, str] | None,
+    factor: str | None,
+    confidence: float,
+    replicates: int,
+    block_size: float | None,
+    seed: int,
+) -> Settings:
+    kind = cast(Score, choose(score, SCORES, "score"))
+    if factor is not None:
+        categorical(sample, factor, "factor")
+    level = bootstrap_of(replicates or 100, confidence, seed)
+    bootstrap, sorted_keys = (level if replicates else None), dict(sorted((keys or {}).items()))
+    return Settings(level.confidence, kind, sorted_keys, factor, bootstrap, block_size, seed)
 
 
-def _equation_rows(method: str, model: PathModel) -> Rows:
-    arrows: Rows = [{"method": method, "response": r, "driver": d, "level": "path"} for r, d in model.edges]
-    return arrows + [{"method": method, "response": a, "driver": b, "level": "correlated"} for a, b in model.correlated]
+def _check_keys(model: PathModel, keys: Mapping[str, str]) -> None:
+    for block, member in keys.items():
+        choose(block, model.used_blocks, "a block in keys")
+        choose(member, model.blocks[block], f"the key member of block {block!r}")

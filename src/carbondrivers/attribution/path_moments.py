@@ -147,6 +147,8 @@ def regression(r: Floats, names: Sequence[str], causes: Sequence[int], response:
     DataError
         If the causes are collinear, or the response is an exact sum of them.
     """
+    if not len(causes):
+        return Regression(np.zeros(0), np.zeros((0, 0)), float(r[response, response]))
     inner = r[np.ix_(causes, causes)]
     lower = _cholesky(inner, [names[i] for i in causes], names[response])
     half = linalg.solve_triangular(lower, r[causes, response], lower=True)

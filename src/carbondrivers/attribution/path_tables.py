@@ -9,7 +9,7 @@ from scipy import special, stats
 
 from carbondrivers.attribution.fit_indices import FitIndices, discrepancy, fit_indices, srmr_of
 from carbondrivers.attribution.inference import Floats, two_sided_t
-from carbondrivers.attribution.path_claims import FEW_CLAIMS, Fields, claim_rows, equivalence_p, fisher_c, tested
+from carbondrivers.attribution.path_claims import FEW_CLAIMS, Fields, claim_rows, equivalence_p, fisher_c
 from carbondrivers.attribution.path_effects import Effects, Plan, effects_of
 from carbondrivers.attribution.path_estimates import Estimates
 from carbondrivers.attribution.path_joint import implied_jointly
@@ -51,7 +51,8 @@ class Case:
         found, made = self.found, []
         for response, driver in found.model.edges:
             rest = [i for i in found.causes(response) if i not in found.at(driver)]
-            made.append(self.fields.size(found.r, *found.at(driver, response), rest))
+            one, other = found.at(driver, response)
+            made.append(self.fields.size(found.r, one, other, rest))
         return np.array(made, dtype=np.float64)
 
 

@@ -1,7 +1,8 @@
 """The text of a path model: ``NEP ~ TEM + PRE`` is an equation, ``A ~~ B`` a correlated error; never evaluated as code.
 
 One statement a line (or between semicolons); ``#`` begins a remark. A name is a word of letters, digits, ``_``, ``.`` or
-``-``; words parted by single spaces are one name. A response that stands before ``~`` twice has the terms of both lines.
+``-``; words parted by single spaces are one name. A response that stands before ``~`` twice has the terms of both lines;
+``A ~ 1`` says that nothing acts on A.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ def parse_model(text: str) -> tuple[dict[str, tuple[str, ...]], tuple[Pair, ...]
             correlated.append((_name(left, where), _name(right, where)))
             continue
         response = _name(left, where)
+        if right.strip() == "1":
+            equations.setdefault(response, ())
+            continue
         terms = equations.get(response, ())
         for term in (_name(piece, where) for piece in right.split("+")):
             if term in terms:

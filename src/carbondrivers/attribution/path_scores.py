@@ -1,0 +1,121 @@
+"""Scores of blocks: one weighted sum of standardised members a block, by regression, first component or plain mean.
+
+``composite``: weights are the coefficients of the members in the regression of the target on all variables of the model
+(Grace and Bollen 2008, doi:10.1007/s10651-007-0047-7); its direct effect is positive by construction, unless a key member
+turns it. ``pc1``: first principal component of the members. ``mean``: equal weights. Every score has variance 1.
+The sign of a first component is arbitrary: the key member (by default that of the largest weight) weighs positively.
+A ``sheaf`` coefficient (Heise 1972, doi:10.1177/004912417200100201) is no score: it is the size sqrt(v' R v) of the effects
+v of the members, and equals the direct effect of the composite where the target's equation has all members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import numpy as np
+
+from carbondrivers.attribution.inference import Floats
+from carbondrivers.attribution.path_bootstrap import solved
+from carbondrivers.attribution.path_graph import PathModel
+from carbondrivers.attribution.path_moments import Moments
+
+Score = Literal["composite", "pc1", "mean", "sheaf"]
+SCORES: tuple[Score, ...] = get_args(Score)
+
+
+def score_model(model: PathModel) -> PathModel:
+    """Return the model of the scores: blocks are its variables."""
+    return PathModel(model.equations, {}, model.correlated)
+
+
+def weights(kind: str, r: Floats, names: tuple[str, ...], model: PathModel, target: str, keys: Mapping[str, str]) -> Floats:
+    """Return the weights of the members, (draws, variables of the score model, p), from correlation matrices r (draws, p, p).
+
+    Parameters
+    ----------
+    kind
+        ``"composite"``, ``"pc1"`` or ``"mean"``.
+    r, names
+        Of the measured variables.
+    model
+        With blocks in its equations.
+    target
+        The response of the composite's regression.
+    keys
+        Block to the member whose weight is positive.
+    """
+    order = score_model(model).order
+    found = np.zeros((len(r), len(order), len(names)))
+    others = [i for i, name in enumerate(names) if name != target]
+    if kind == "composite":
+        t = names.index(target)
+        full = np.zeros((len(r), len(names)))
+        full[:, others] = solved(r[:, others][:, :, others], r[:, others, t])
+    for row, name in enumerate(order):
+        if name not in model.blocks:
+            found[:, row, names.index(name)] = 1.0
+            continue
+        members = [names.index(m) for m in model.blocks[name]]
+        inner = r[:, members][:, :, members]
+        raw = full[:, members] if kind == "composite" else _own_weights(kind, inner)
+        if name in keys:
+            place = model.blocks[name].index(keys[name])
+            raw = raw * np.where(raw[:, [place]] < 0.0, -1.0, 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            size = np.sqrt(np.einsum("di,dij,dj->d", raw, inner, raw))
+            found[:, row, members] = raw / np.where(size > 0.0, size, np.nan)[:, None]
+    return found
+
+
+def _own_weights(kind: str, inner: Floats) -> Floats:
+    """Return weights (draws, k) that need the members' correlations (draws, k, k) only."""
+    if kind == "mean":
+        return np.ones(inner.shape[:-1])
+    fit = np.isfinite(inner).all(axis=(1, 2))
+    _, vectors = np.linalg.eigh(np.where(fit[:, None, None], inner, np.eye(inner.shape[-1])))
+    return np.where(fit[:, None], vectors[..., -1], np.nan)
+
+
+def anchors(kind: str, r: Floats, names: tuple[str, ...], model: PathModel, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the key member of every block: what is given, for a first component the member of the largest weight."""
+    found = {block: key for block, key in given.items() if block in model.used_blocks}
+    if kind != "pc1":
+        return found
+    for block in model.used_blocks:
+        members = list(model.blocks[block])
+        places = [names.index(m) for m in members]
+        loads = np.abs(_own_weights("pc1", r[np.ix_(places, places)][None])[0])
+        # Loadings that are equal in exact arithmetic must not let the last bit choose.
+        largest = [m for m, load in zip(members, loads, strict=True) if load > loads.max() * (1.0 - 1e-9)]
+        found.setdefault(block, largest[0])
+    return found
+
+
+def scored(given: Moments, found: Floats, model: PathModel, sd: Floats) -> Moments:
+    """Return the moments of the score model's variables, from those of the measured ones.
+
+    Parameters
+    ----------
+    given
+        Of the measured variables.
+    found
+        Weights, (variables of the score model, p), of members in units of their standard deviations.
+    model
+        With blocks in its equations.
+    sd
+        Standard deviations, (p,), of this group, or of the whole sample where groups are to be compared. Variables that are
+        no block keep their units.
+    """
+    order = score_model(model).order
+    scale = np.array([[1.0 if name in model.blocks else sd[given.names.index(name)]] for name in order])
+    linear = found * scale / sd
+    mean = np.array([0.0 if name in model.blocks else given.mean[given.names.index(name)] for name in order])
+    return Moments(order, given.n, mean, linear @ given.cross @ linear.T, given.lost)
+
+
+def drawn_scores(r: Floats, found: Floats) -> Floats:
+    """Return the correlation matrices of scores, (draws, s, s), from those of the members and weights (draws, s, p)."""
+    cross = np.einsum("dsi,dij,dtj->dst", found, r, found, optimize=True)
+    size = np.sqrt(np.einsum("dss->ds", cross))
+    return np.asarray(cross / (size[:, :, None] * size[:, None, :]))
