@@ -11,6 +11,8 @@ from carbondrivers.attribution.evaluation import EvaluationResult, evaluate
 from carbondrivers.attribution.future import FutureResult, future
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
+from carbondrivers.attribution.latent_model import LatentResult, latent_model
+from carbondrivers.attribution.latent_spec import LatentModel
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_model import path_model
 from carbondrivers.attribution.path_result import PathResult
@@ -37,6 +39,8 @@ __all__ = [
     "EvaluationResult",
     "FutureResult",
     "GeodetectorResult",
+    "LatentModel",
+    "LatentResult",
     "Method",
     "PathModel",
     "PathResult",
@@ -60,6 +64,7 @@ __all__ = [
     "evaluate",
     "future",
     "group_series",
+    "latent_model",
     "methods",
     "path_model",
     "persistence",
