@@ -170,3 +170,27 @@ def test_columns_of_lists_are_passed_over(tmp_path: Path) -> None:
     frame = pd.DataFrame({"nep": np.arange(40.0), "rain": np.arange(40.0) ** 2, "tags": [["a"], ["b", "c"]] * 20})
     frame.to_parquet(tmp_path / "plots.parquet")
     assert "tags" not in scaffold(tmp_path)
+
+
+def test_a_zarr_store_becomes_a_layer(tmp_path: Path) -> None:
+    coords = {"time": pd.date_range("2001-01-01", periods=12, freq="YS"), "lat": [40.5, 40.0], "lon": [100.0, 100.5, 101.0]}
+    rng = np.random.default_rng(1)
+    made = {name: (("time", "lat", "lon"), rng.uniform(100, 200, (12, 2, 3))) for name in ("npp", "pet")}
+    xr.Dataset(made, coords).to_zarr(tmp_path / "carbon.zarr", consolidated=False)
+    for place in (tmp_path, tmp_path / "carbon.zarr"):
+        study = loaded(tmp_path, place)
+        assert (study.spec.response.source, study.spec.response.variable) == ("carbon.zarr", "npp")
+        assert (study.spec.drivers["pet"].source, study.spec.study.years) == ("carbon.zarr", (2001, 2012))
+        assert check_data(study) == []
+
+
+def test_a_study_is_not_made_of_results(tmp_path: Path) -> None:
+    towers().to_csv(tmp_path / "towers.csv", index=False)
+    results = tmp_path / "results"
+    (results / "maps").mkdir(parents=True)
+    (results / "manifest.json").write_text("{}")
+    towers().to_parquet(results / "sample.parquet")
+    (results / "maps" / "trend_class.tif").write_bytes(b"II*")
+    assert 'file = "towers.csv"' in scaffold(tmp_path)
+    with pytest.raises(DataError, match="holds no data"):
+        scaffold(results)

@@ -123,6 +123,12 @@ def test_every_key_can_be_explained() -> None:
         ("trend", ("[analyses.trend]", "a stack of grids", "method trend")),
         ("analyses.trend", ("keys", "min_valid")),
         ("precipitation", ("降水", "0 to 12000 mm a-1", "rainfall")),
+        ("MOD17A3HGF", ("product MOD17A3HGF", "Npp_500m   stored x 0.0001", "lpdaac.usgs.gov", "verified")),
+        ("mod17a3hgf/Npp_500m", ("32766 water",)),
+        ("CLCD", ("product CLCD", "legend CLCD", "3  Shrub")),
+        ("slope", ("variable slope", 'derive = "slope", from = "ELEVATION"', "elevation [m]")),
+        ("season", ('from = "VALUES", options = { months = ... }',)),
+        ("aridity", ('["PRECIPITATION", "PET"]', "by = 'period'")),
     ],
 )
 def test_explain_says(key: str, words: tuple[str, ...]) -> None:
@@ -201,3 +207,17 @@ def test_spellings_are_corrected_and_strangers_left_alone() -> None:
     assert hint("theil-sen", ["theil_sen"]) == "; did you mean 'theil_sen'?"
     assert hint("Mann-Kendall", ["mann_kendall"]) == "; did you mean 'mann_kendall'?"
     assert hint("zzz", ["natural"]) == ""
+
+
+def test_one_variable_of_a_product_is_explained_alone() -> None:
+    assert "Gpp_500m  " not in explain("MOD17A3HGF/Npp_500m")
+    with pytest.raises(OptionError, match="product MOD17A3HGF has no variable 'Fpar'"):
+        explain("MOD17A3HGF/Fpar")
+
+
+def test_every_product_legend_and_derivation_can_be_explained() -> None:
+    from carbondrivers.study.explain_data import data_names
+
+    assert {"TerraClimate", "CNLUCC", "northness"} <= set(data_names())
+    for name in data_names():
+        assert explain(name), name

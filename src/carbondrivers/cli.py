@@ -124,8 +124,9 @@ def new(
     from carbondrivers.errors import OutputError
     from carbondrivers.reports.files import write_atomic
     from carbondrivers.study.scaffold import scaffold
+    from carbondrivers.study.scaffold_grids import is_zarr
 
-    target = out or ((place if place.is_dir() else place.parent) / STUDY)
+    target = out or ((place if place.is_dir() and not is_zarr(place) else place.parent) / STUDY)
     if target.exists():
         raise OutputError(f"{target} exists and is not overwritten: give another name with -o")
     text = scaffold(place)
@@ -198,8 +199,12 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")] = What.met
 
 
 @app.command()
-def explain(key: Annotated[str, typer.Argument(help="A study key, step, method, variable or nep_models.TABLE.")]) -> None:
-    """Say what a key of the study file, a step, a method or a variable means, or print parameters of the models."""
+def explain(
+    key: Annotated[
+        str, typer.Argument(help="A study key, step, method, variable, product, legend, derivation or nep_models.TABLE.")
+    ],
+) -> None:
+    """Say what a key of the study file, a step, a method, a variable or a data product means, or print model parameters."""
     from carbondrivers.study.explain import explain as explained
 
     typer.echo(explained(key))

@@ -16,6 +16,7 @@ import xarray as xr
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
 from carbondrivers.catalogue import variables
+from carbondrivers.datasets.blocks import in_blocks
 from carbondrivers.datasets.grids import cell_areas
 from carbondrivers.errors import DataError
 from carbondrivers.nep_models.apply import YEARLY, canonical_unit
@@ -46,7 +47,7 @@ class AccountResult(Result):
     title="Regional carbon account",
     takes="stack",
     result=AccountResult,
-    version="1",
+    version="2",
     citation="Area-weighted mean and total over cells; geographic cells by their area on a sphere of 6371.0088 km.",
 )
 def account(nep: xr.DataArray) -> AccountResult:
@@ -129,22 +130,24 @@ def areas_or_equal(stack: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
 
 
 def _sums(stack: xr.DataArray, areas: xr.DataArray) -> xr.Dataset:
-    """Compute every sum in one pass over the stack."""
-    # Weights go in without labels, so that the last bits of a coordinate can never drop a cell.
-    weight = xr.DataArray(areas.to_numpy(), dims=("y", "x"))
-    values = stack.astype(np.float64)
-    valid = values.notnull()
-    filled = values.where(valid, 0.0)
-    return xr.Dataset(
-        {
-            "weighted": (filled * weight).sum(("y", "x")),
-            "area": (valid * weight).sum(("y", "x")),
-            "n": valid.sum(("y", "x")),
-            "sum": filled.sum("year"),
-            "n_valid": valid.sum("year"),
-            "n_infinite": np.isinf(values).sum(),
-        }
-    ).compute()
+    """Compute every sum in one pass over the stack, block by block: beside the two maps, a few blocks are held."""
+    years, shape = stack.sizes["year"], (stack.sizes["y"], stack.sizes["x"])
+    by_year = {name: np.zeros(years) for name in ("weighted", "area", "n")}
+    total, count = np.zeros(shape), np.zeros(shape, dtype=np.min_scalar_type(years))
+    infinite = 0
+    for region, (values, weight) in in_blocks(stack, areas):
+        for i, layer in enumerate(values):
+            valid = ~np.isnan(layer)
+            filled = np.where(valid, layer, 0.0).astype(np.float64, copy=False)
+            infinite += int(np.isinf(filled).sum())
+            by_year["weighted"][i] += (filled * weight).sum()
+            by_year["area"][i] += (valid * weight).sum()
+            by_year["n"][i] += valid.sum()
+            total[region] += filled
+            count[region] += valid
+    sums: dict[str, Any] = {name: ("year", values) for name, values in by_year.items()}
+    sums |= {"sum": (("y", "x"), total), "n_valid": (("y", "x"), count), "n_infinite": infinite}
+    return xr.Dataset(sums, coords={name: stack[name] for name in ("year", "y", "x") if name in stack.coords})
 
 
 def _annual(stack: xr.DataArray, sums: xr.Dataset, has_area: bool, has_total: bool) -> pd.DataFrame:
@@ -164,8 +167,10 @@ def _annual(stack: xr.DataArray, sums: xr.Dataset, has_area: bool, has_total: bo
 
 
 def _grid(stack: xr.DataArray, sums: xr.Dataset) -> xr.Dataset:
-    count = sums["n_valid"].astype(np.int64)
-    mean = sums["sum"] / count.where(count > 0)
+    count, mean = sums["n_valid"], sums["sum"]
+    # In place, for the map may be as large as the memory that is left.
+    with np.errstate(invalid="ignore"):
+        np.divide(mean.to_numpy(), count.to_numpy(), out=mean.to_numpy())
     kept = {key: stack.attrs[key] for key in ("units", "crs", "resolution") if key in stack.attrs}
     mean.attrs = kept | {"long_name": f"Mean {stack.attrs.get('long_name', stack.name or 'value')}"}
     count.attrs = {"units": "1", "long_name": "Years with a value"} | {k: v for k, v in kept.items() if k != "units"}

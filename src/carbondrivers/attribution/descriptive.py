@@ -26,11 +26,15 @@ class SampleResult(Result):
         Rows without a value, by variable.
     points : pandas.DataFrame
         x, y and response (``estimate``) of every row; empty without coordinates.
+    rows : pandas.DataFrame
+        The sample itself: coordinates, time, weights, response and drivers of every row under their own names. It is
+        data and no table of results.
     """
 
     descriptive: pd.DataFrame
     dropped: pd.DataFrame
     points: pd.DataFrame
+    rows: pd.DataFrame
 
 
 @register(
@@ -38,7 +42,7 @@ class SampleResult(Result):
     title="Description of the sample",
     takes="sample",
     result=SampleResult,
-    version="1",
+    version="2",
     citation="Moments and type-7 quantiles (Hyndman and Fan 1996, doi:10.1080/00031305.1996.10473566).",
 )
 def describe(sample: PixelSample) -> SampleResult:
@@ -70,4 +74,5 @@ def describe(sample: PixelSample) -> SampleResult:
         descriptive=table,
         dropped=sample.dropped,
         points=points,
+        rows=sample.frame,
     )

@@ -57,8 +57,8 @@ class Result:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The tidy tables of the result, by field name."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "variables"}
+        """The tidy tables of the result, by field name: neither its variables nor the rows that went in."""
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("variables", "rows")}
         return {name: value for name, value in named.items() if isinstance(value, pd.DataFrame)}
 
     @property

@@ -131,6 +131,20 @@ def open_modis(path: Path, variable: str | None, where: str) -> xr.DataArray:
     return da
 
 
+def modis_fields(path: Path) -> tuple[str, ...]:
+    """Return the names of the fields of a MODIS grid file; values are not read.
+
+    Raises
+    ------
+    DataError
+        If pyhdf is not installed, or the file is no HDF-EOS grid.
+    """
+    where = path.name
+    with _open(path, where) as file:
+        stored = file.datasets()
+        return tuple(n for grid in eos_grids(_structure(file.attributes()), where) for n in grid.fields if n in stored)
+
+
 def _encoding(attrs: dict[str, Any], dtype: np.dtype, columns: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return how to mask the values after reading, and the CF attributes by which xarray scales them."""
     factor, shift = float(attrs.get("scale_factor", 1.0)) or 1.0, float(attrs.get("add_offset", 0.0))

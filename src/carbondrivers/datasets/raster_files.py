@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import xarray as xr
 
 from carbondrivers.datasets.grids import is_geographic, orient
+from carbondrivers.datasets.mosaic import matching, mosaic
 from carbondrivers.errors import DataError, did_you_mean
 
 MAX_CELLS = 20_000_000_000
@@ -34,11 +36,21 @@ ZARR = ("zarr.json", ".zgroup")
 
 @dataclass(frozen=True, slots=True)
 class RasterFile:
-    """One file of a layer (a Zarr store is a folder), and the year and month that its name stands for."""
+    """One file of a layer (a Zarr store is a folder), and the year and month that its name stands for.
+
+    A pattern with ``*`` may find several files, the tiles of one grid: then `path` is the first of `tiles`.
+    """
 
     path: Path
     year: int | None = None
     month: int | None = None
+    tiles: tuple[Path, ...] = ()
+
+
+def found_file(root: Path, pattern: str, year: int | None = None, month: int | None = None) -> RasterFile | None:
+    """Return the file, or the tiles, that a path stands for, with ``*`` for any part of a name; None where none is there."""
+    found = [root / name for name in matching(root, pattern)]
+    return RasterFile(found[0], year, month, tuple(found) if len(found) > 1 else ()) if found else None
 
 
 def series_files(root: Path, source: str, years: tuple[int, int] | None, where: str) -> list[RasterFile]:
@@ -47,39 +59,36 @@ def series_files(root: Path, source: str, years: tuple[int, int] | None, where: 
     if "://" in source or not full.is_relative_to(os.path.abspath(root)):  # noqa: PTH100
         raise DataError(f"{where}: the path leaves the data folder; copy or link the file into it")
     if "{" not in source:
-        if not _there(full):
+        file = found_file(root, source)
+        if file is None:
             near = did_you_mean(full.name, [p.name for p in full.parent.glob("*")] if full.parent.is_dir() else [])
             raise DataError(f"{where}: there is no such file.{near} Check the path, it is relative to the data folder")
-        return [RasterFile(full)]
+        return [file]
     rest = re.sub(r"\{(year|month|month:02d)\}", "", source)
     if "{year}" not in source or "{" in rest:
         raise DataError(f"{where}: a pattern may hold {{year}} and {{month:02d}}, and must hold {{year}}")
     first, last = years or _years_present(full, where)
     months: list[int | None] = [*range(1, 13)] if "{month" in source else [None]
-    files = [RasterFile(_fill(full, y, m), y, m) for y in range(first, last + 1) for m in months]
-    missing = [file.path.name for file in files if not _there(file.path)]
+    steps = [(_fill(source, y, m), y, m) for y in range(first, last + 1) for m in months]
+    files = [(Path(name).name, found_file(root, name, y, m)) for name, y, m in steps]
+    missing = [name for name, file in files if file is None]
     if missing:
         more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
         raise DataError(
             f"{where}: no file for {len(missing)} of {len(files)} steps from {first} to {last}: "
             f"{', '.join(missing[:6])}{more}; add them or narrow the years"
         )
-    return files
+    return [file for _, file in files if file is not None]
 
 
-def _there(path: Path) -> bool:
-    """Return whether a path is a file or a folder; a pipe or a device would never end."""
-    return path.is_file() or path.is_dir()
-
-
-def _fill(pattern: Path, year: int, month: int | None) -> Path:
-    text = str(pattern).replace("{year}", f"{year:04d}")
-    return Path(text.replace("{month:02d}", f"{month or 0:02d}").replace("{month}", str(month)))
+def _fill(pattern: str, year: int, month: int | None) -> str:
+    text = pattern.replace("{year}", f"{year:04d}")
+    return text.replace("{month:02d}", f"{month or 0:02d}").replace("{month}", str(month))
 
 
 def _years_present(pattern: Path, where: str) -> tuple[int, int]:
     text = re.escape(pattern.name).replace(r"\{year\}", r"(\d{4})", 1).replace(r"\{year\}", r"\d{4}")
-    text = re.sub(r"\\\{month(:02d)?\\\}", r"\\d{1,2}", text)
+    text = re.sub(r"\\\{month(:02d)?\\\}", r"\\d{1,2}", text).replace(r"\*", ".*?")
     names = (p.name for p in pattern.parent.glob("*")) if pattern.parent.is_dir() else iter(())
     found = [int(hit.group(1)) for hit in (re.fullmatch(text, name) for name in names) if hit]
     if not found:
@@ -114,6 +123,8 @@ def open_file(
     DataError
         If the file is not a readable, georeferenced, regular grid of a kind that is read here.
     """
+    if file.tiles:
+        return _mosaic(file, where, variable=variable, years=years, nodata=nodata)
     da = _reader(file, where, variable, years)
     try:
         _check_grid(da)
@@ -125,6 +136,21 @@ def open_file(
     if grid is not da:
         grid.set_close(da.close)
     return grid
+
+
+def _mosaic(file: RasterFile, where: str, **options: Any) -> xr.DataArray:
+    """Open the tiles of a grid as ``open_file`` opens one."""
+    start, _, place = where.partition(file.path.name)
+    names = [tile.name for tile in file.tiles]
+    tiles = [open_file(RasterFile(tile, file.year, file.month), f"{start}{tile.name}{place}", **options) for tile in file.tiles]
+    made = mosaic(tiles, names, where)
+    made.set_close(partial(_close_all, tiles))
+    return made
+
+
+def _close_all(grids: Iterable[xr.DataArray]) -> None:
+    for grid in grids:
+        grid.close()
 
 
 def _reader(file: RasterFile, where: str, variable: str | None, years: tuple[int, int] | None) -> xr.DataArray:

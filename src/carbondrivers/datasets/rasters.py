@@ -51,7 +51,8 @@ def read_raster(
     ----------
     root, source
         Folder, and path in it: a GeoTIFF, NetCDF, HDF5 or MODIS HDF4 file, a Zarr store, or a pattern of them with
-        ``{year}`` or ``{year}`` and ``{month:02d}``.
+        ``{year}`` or ``{year}`` and ``{month:02d}``. ``*`` is any part of a name, as in ``MOD17A3HGF.A{year}*.hdf``; where
+        it finds several files they are tiles of one grid.
     name
         Name of the layer; if the catalogue knows it, values are held to its plausible range.
     variable
@@ -145,7 +146,9 @@ def open_raster(
     where = f"layer {name!r} ({source})"
     files = series_files(Path(root), source, years, where)
     series = _join(files, name, where, variable=variable, years=years, nodata=nodata)
-    token = content_key({"files": [_stamp(file.path) for file in files], "how": [variable, nodata, years]})
+    token = content_key(
+        {"files": [_stamp(path) for file in files for path in (file.tiles or (file.path,))], "how": [variable, nodata, years]}
+    )
     grid = _lazy(series, token, where)
     if product is None:
         return _described(grid, series, name, unit, kind, source)

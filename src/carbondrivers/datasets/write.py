@@ -104,15 +104,26 @@ def keep_grid(data: xr.Dataset, path: Path) -> xr.Dataset:
     ...     kept["slope"].chunks is not None, float(kept["slope"].sum())
     (True, 2.0)
     """
-    from carbondrivers.datasets.rasters import open_raster
-
     if VARIABLE not in Path(path).name:
         raise OutputError(f"cannot keep {path}: put {VARIABLE} in its name, one file is kept a variable")
     files = write_grid(data, path)
-    kept = {}
-    for file, (name, grid) in zip(files, data.data_vars.items(), strict=True):
-        kept[name] = _as_it_was(open_raster(file.parent, file.name, name=str(name)), grid)
+    kept = {name: open_kept(file, grid) for file, (name, grid) in zip(files, data.data_vars.items(), strict=True)}
     return xr.Dataset(kept, attrs=data.attrs)
+
+
+def open_kept(file: Path, like: xr.DataArray) -> xr.DataArray:
+    """Return a grid that ``write_grid`` wrote to a file of its own, lazily, as it was.
+
+    Parameters
+    ----------
+    file
+        The file.
+    like
+        What was written, or a grid with its name, coordinates, type and attributes; its values are not looked at.
+    """
+    from carbondrivers.datasets.rasters import open_raster
+
+    return _as_it_was(open_raster(file.parent, file.name, name=str(like.name)), like)
 
 
 def _as_it_was(found: xr.DataArray, grid: xr.DataArray) -> xr.DataArray:
@@ -122,7 +133,7 @@ def _as_it_was(found: xr.DataArray, grid: xr.DataArray) -> xr.DataArray:
     for axis in ("y", "x"):
         if not np.allclose(found[axis], grid[axis], rtol=1e-9):
             raise DataError("a grid is kept as it lies behind the data door, longitudes from -180 to 180: turn it first")
-    found = found.assign_coords({axis: grid[axis].to_numpy() for axis in ("y", "x")})
+    found = found.assign_coords({axis: grid[axis].to_numpy() for axis in ("y", "x")}).astype(grid.dtype)
     found.attrs = dict(grid.attrs)
     return found
 
@@ -239,6 +250,8 @@ def _tiff(path: Path, grid: xr.DataArray) -> Iterator[Target]:
         for band, date in enumerate(dates):
             file.set_band_description(band + 1, date)
         file.update_tags(**{key: str(grid.attrs[key]) for key in ("long_name", "history") if grid.attrs.get(key)})
+        if grid.attrs.get("classes"):
+            file.update_tags(classes="; ".join(f"{code} = {name}" for code, name in enumerate(grid.attrs["classes"])))
         yield _Tiff(file)
     _require_whole(path)
 
@@ -260,6 +273,8 @@ def _dates(grid: xr.DataArray) -> list[str]:
     if grid.ndim < 3:
         return []
     labels = grid[str(grid.dims[0])].to_numpy()
+    if labels.dtype.kind not in "Mfiu":
+        return [str(label) for label in labels]
     return [str(label.astype("datetime64[M]") if label.dtype.kind == "M" else int(label)) for label in labels]
 
 

@@ -16,19 +16,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from carbondrivers.errors import FigureLintWarning, OutputError
 from carbondrivers.provenance import hash_file, versions
 from carbondrivers.reports.document import Document, csv_text, methods_markdown, report_html
 from carbondrivers.reports.files import output_error, passing_name, sweep, write_atomic
+from carbondrivers.reports.maps import write_maps
 from carbondrivers.reports.save import Format, save
 from carbondrivers.reports.style import Journal
+from carbondrivers.reports.table_file import write_table
 from carbondrivers.reports.workbook import workbook_bytes
 
 MANIFEST = "manifest.json"
 MARK = "carbondrivers manifest"
 # The only names that a run writes: nothing else is ever replaced or taken away, whatever a manifest says.
-OURS = re.compile(r"(?:tables|figures)/[^/\\]+|report\.html|methods\.md|tables\.xlsx")
-SUBFOLDERS = ("tables", "figures", "kept", ".state")
+OURS = re.compile(r"(?:tables|figures|maps)/[^/\\]+|sample\.parquet|report\.html|methods\.md|tables\.xlsx")
+SUBFOLDERS = ("tables", "figures", "maps", "kept", ".state")
 
 
 def require_writable(folder: Path) -> list[Path]:
@@ -134,6 +138,11 @@ def _make(document: Document, staging: Path, journal: Journal, formats: Sequence
             save(picture, staging / "figures", journal=journal, formats=wanted)
             images[picture.name] = (staging / "figures" / f"{picture.name}.png").read_bytes()
     tables = [table for section in document.sections for table in section.tables]
+    for section in document.sections:
+        write_maps(section.result, section.name, staging / "maps")
+        rows = getattr(section.result, "rows", None)
+        if isinstance(rows, pd.DataFrame):
+            write_table(rows, staging / "sample.parquet")
     (staging / "tables").mkdir()
     for table in tables:
         write_atomic(staging / "tables" / f"{table.name}.csv", csv_text(table.frame).encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -125,9 +125,13 @@ def pictures(result: Result, journal: Journal) -> list[Picture]:
     list of Picture
         In the order of module names, then of registration; empty where no figure is registered for the class.
     """
+    from carbondrivers.reports.maps import drawable
+
     _import_all("carbondrivers.reports.figures")
+    drawn, note = drawable(result)
     with drawing(journal):
-        return [p for build in _ordered(_FIGURES, result) for p in build(result, journal=journal)]
+        found = [p for build in _ordered(_FIGURES, result) for p in build(drawn, journal=journal)]
+    return [replace(p, caption=p.caption + note) if {"x", "y"} <= set(p.numbers.columns) else p for p in found]
 
 
 def tables(result: Result) -> list[Table]:

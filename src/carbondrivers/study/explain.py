@@ -1,6 +1,7 @@
 """What a key of the study file, a step, a method or a variable means: the text of ``carbondrivers explain KEY``.
 
-The published parameters of the models are printed by ``explain_parameters``.
+Products, legends and derivations are told by ``explain_data``, published parameters of the models by
+``explain_parameters``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from carbondrivers.attribution.registry import methods
 from carbondrivers.catalogue import Variable, variables
 from carbondrivers.errors import OptionError, did_you_mean
 from carbondrivers.study import registry
+from carbondrivers.study.explain_data import data_names, data_texts
 from carbondrivers.study.explain_parameters import explain_parameters, parameter_names
 from carbondrivers.study.registry import Step
 from carbondrivers.study.schema import StudySpec, inner_model, keys_of
@@ -47,7 +49,8 @@ def explain(key: str) -> str:
     ----------
     key
         A key of the study file (``"analyses.geodetector.classes"``, ``"drivers.*.category"``, or its last word alone),
-        a step, a method, a variable of the catalogue, or parameters of the models (``"nep_models"``, ``"nep_models.casa"``,
+        a step, a method, a variable of the catalogue, a product (``"MOD17A3HGF"``, ``"MOD17A3HGF/Npp_500m"``), a legend, a
+        derivation (``"slope"``), or parameters of the models (``"nep_models"``, ``"nep_models.casa"``,
         ``"nep_models.casa.eps_max_zhu"``).
 
     Raises
@@ -78,7 +81,7 @@ def explain(key: str) -> str:
         )
     if word in variables():
         found.append(_variable_text(variables()[word]))
-    found += [text for text in [explain_parameters(word)] if text]
+    found += [*data_texts(word, _block), *(text for text in [explain_parameters(word)] if text)]
     if found:
         return "\n\n".join(found)
     known = [
@@ -88,11 +91,12 @@ def explain(key: str) -> str:
         *variables(),
         *(k.rsplit(".", 1)[-1] for k in list_keys()),
         *parameter_names(),
+        *data_names(),
     ]
     raise OptionError(
         f"there is nothing called {key!r} to explain.{did_you_mean(word, known)} "
-        "Give a key of the study file such as 'response.name', a step, a method, a variable or parameters such as "
-        "'nep_models.casa'"
+        "Give a key of the study file such as 'response.name', a step, a method, a variable, a product, a legend, a "
+        "derivation, or parameters such as 'nep_models.casa'"
     )
 
 

@@ -10,7 +10,7 @@ from carbondrivers.catalogue import Kind
 from carbondrivers.errors import DataError
 from carbondrivers.study.check import LoadedStudy
 from carbondrivers.study.nep_layers import GIVEN, used_layers
-from carbondrivers.study.paths import expand, resolve
+from carbondrivers.study.paths import expand, files_of
 from carbondrivers.study.schema import DriverSpec, Layer, StudySpec
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Grids:
         if layer is None:
             raise DataError(f"no file holds {name!r}: give its source")
         for instance in expand(layer.source, self.spec.study.years):
-            resolve(self.study.root, instance.path)
+            files_of(self.study.root, instance)
         classes = (
             name in self._classes
             or name == "land_cover"

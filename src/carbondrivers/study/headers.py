@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from carbondrivers.errors import CarbonDriversError, StudyError
 from carbondrivers.study import registry
 from carbondrivers.study.nep_layers import AXES, GIVEN, LAYERS, used_layers
-from carbondrivers.study.paths import Instance, expand, resolve
+from carbondrivers.study.paths import Instance, expand, files_of
 from carbondrivers.study.problems import Found, KeyPath, hint, listed
 from carbondrivers.study.rules import few_years
 from carbondrivers.study.schema import Layer, StudySpec
@@ -101,9 +101,11 @@ def _layers(spec: StudySpec) -> Iterator[tuple[KeyPath, Layer]]:
 
 def _layer_problems(root: Path, spec: StudySpec, path: KeyPath, layer: Layer, headers: dict[KeyPath, Header]) -> Iterator[str]:
     """Iterate over the problems of one layer's files; the header of a good layer is added to `headers`."""
+    from carbondrivers.datasets.mosaic import matching
+
     source, years = layer.source, spec.study.years
     instances = list(expand(source, years))
-    missing = [i for i in instances if not (root / i.path).exists()]
+    missing = [i for i in instances if not ((root / i.path).exists() or matching(root, i.path))]
     if len(missing) == len(instances):
         wanted = root / missing[0].path
         near = [f.name for f in wanted.parent.iterdir()] if wanted.parent.is_dir() else []
@@ -133,12 +135,13 @@ def _open(root: Path, spec: StudySpec, layer: Layer, instance: Instance) -> xr.D
     import numpy as np
     import xarray as xr
 
-    from carbondrivers.datasets.raster_files import RasterFile, open_file
+    from carbondrivers.datasets.raster_files import found_file, open_file
 
-    path = resolve(root, instance.path)
-    if not (path.is_file() or path.is_dir()):
-        raise StudyError(f"{path}: is not a file: name the grid in it")
-    file = RasterFile(path, instance.year, instance.month)
+    files_of(root, instance)
+    file = found_file(root, instance.path, instance.year, instance.month)
+    if file is None:
+        raise StudyError(f"{root / instance.path}: is not a file: name the grid in it")
+    path = file.path
     try:
         grid = open_file(file, str(path), variable=layer.variable, years=spec.study.years, nodata=layer.nodata)
     except OSError as error:

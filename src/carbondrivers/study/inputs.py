@@ -6,7 +6,7 @@ The data go one way: files or a virtual region -> NEP, where a model estimates i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -47,12 +47,18 @@ class Inputs:
         A study file without problems.
     seed
         Seed of the run.
+
+    Attributes
+    ----------
+    keep : callable or None
+        Where a step puts its maps, so that large ones are never held whole; in memory where None.
     """
 
     def __init__(self, study: LoadedStudy, seed: int) -> None:
         self.study = study
         self.spec: StudySpec = study.spec
         self.seed = seed
+        self.keep: Callable[[xr.Dataset], xr.Dataset] | None = None
 
     def has(self, need: str) -> bool:
         """Return whether the study can provide what a step may need (headers are read at most)."""

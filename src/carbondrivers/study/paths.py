@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from string import Formatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carbondrivers.errors import StudyError, did_you_mean
 
@@ -155,10 +155,27 @@ def expand(source: str, years: tuple[int, int] | None) -> Iterator[Instance]:
             yield Instance(year, month, source.format(year=year, month=month))
 
 
+def files_of(root: Path, instance: Instance) -> tuple[str, ...]:
+    """Return the files below `root` that a path stands for: itself, or the tiles that ``*`` finds; none if it is not there.
+
+    Raises
+    ------
+    StudyError
+        If a file lies outside of `root`.
+    """
+    from carbondrivers.datasets.mosaic import matching
+
+    resolve(root, instance.path)
+    found = matching(root, instance.path)
+    for name in found:
+        resolve(root, name)
+    return tuple(found)
+
+
 def present_years(root: Path, source: str) -> tuple[int, int] | None:
     """Return the first and last year for which a pattern has a file, or None."""
     pattern = re.escape(Path(source).name).replace(r"\{year\}", r"(\d{4})", 1).replace(r"\{year\}", r"\d{4}")
-    pattern = re.sub(r"\\\{month(:02d)?\\\}", r"\\d{1,2}", pattern)
+    pattern = re.sub(r"\\\{month(:02d)?\\\}", r"\\d{1,2}", pattern).replace(r"\*", ".*?")
     folder = (root / source).parent
     names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
     years = [int(match[1]) for name in names if (match := re.fullmatch(pattern, name))]
@@ -167,7 +184,7 @@ def present_years(root: Path, source: str) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One gridded variable of a NetCDF file.
+    """One gridded variable of a NetCDF file or a Zarr store.
 
     Attributes
     ----------
@@ -185,19 +202,20 @@ class Variable:
     steps: int
 
 
-def netcdf_variables(path: Path) -> tuple[Variable, ...]:
-    """Return the gridded variables of a NetCDF file; no values are read but those of the time axis.
+def grid_variables(path: Path) -> tuple[Variable, ...]:
+    """Return the gridded variables of a NetCDF file or a Zarr store; no values are read but those of the time axis.
 
     Raises
     ------
     DataError
-        If the file is not NetCDF.
+        If the file is neither.
     """
     import xarray as xr
 
     from carbondrivers.datasets.raster_files import readable
 
-    with readable(str(path)), xr.open_dataset(path) as data:
+    how: dict[str, Any] = {"engine": "zarr", "chunks": None, "consolidated": False} if path.is_dir() else {}
+    with readable(str(path)), xr.open_dataset(path, **how) as data:
         grids = [(str(name), array) for name, array in data.data_vars.items() if array.ndim >= 2]
         return tuple(_variable(name, array) for name, array in grids)
 

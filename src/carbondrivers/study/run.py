@@ -105,6 +105,7 @@ def run_steps(
     inputs = Inputs(study, seed)
     require_apart(folder, [study.root / source.file for source in inputs.sources])
     state = State(folder / STATE)
+    inputs.keep = state.keep
     plan = planned(study, inputs, only)
     done: dict[str, Kept] = {}
     for name, options in plan.items():

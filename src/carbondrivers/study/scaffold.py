@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from carbondrivers import catalogue
 from carbondrivers.errors import DataError
-from carbondrivers.study.paths import NETCDF, netcdf_variables
 from carbondrivers.study.rules import TREND_YEARS
+from carbondrivers.study.scaffold_grids import GEOTIFFS, grid_guesses, is_grid, is_zarr
 from carbondrivers.study.scaffold_text import (
     REPORT,
     Guess,
@@ -29,7 +29,7 @@ from carbondrivers.study.schema import NEP_LAYERS
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES, GEOTIFFS = (".csv", ".tsv", ".txt", ".xlsx", ".parquet"), (".tif", ".tiff")
+TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
 RESPONSES = ("nep", "npp", "gpp", "lai")
 # Parts of the carbon balance: they are the response, or sum up to it, and so explain nothing.
 BALANCE = ("nep", "npp", "gpp", "heterotrophic_respiration", "soil_respiration")
@@ -37,8 +37,7 @@ X_WORDS = ("x", "lon", "long", "longitude", "lng", "easting", "经度")
 Y_WORDS = ("y", "lat", "latitude", "northing", "纬度")
 NO_DRIVER = {"id", "fid", "oid", "objectid", "year", "date", "timestamp"}
 MAX_CODES, MAX_CLASSES = 12, 200
-YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
-MONTH = re.compile(r"(?<!\d)((?:19|20)\d{2})([_.-]?)(0[1-9]|1[0-2])(?!\d)")
+MADE = ("tables.xlsx", "sample.parquet")
 
 
 def scaffold(folder_or_table: Path) -> str:
@@ -47,8 +46,8 @@ def scaffold(folder_or_table: Path) -> str:
     Parameters
     ----------
     folder_or_table
-        A folder that holds rasters (``npp_2001.tif`` ..., NetCDF) or one table, or such a file itself. Data paths in
-        the text are relative to the folder.
+        A folder that holds rasters (``npp_2001.tif`` ..., NetCDF, Zarr, MODIS HDF4) or one table, or such a file itself.
+        Data paths in the text are relative to the folder.
 
     Raises
     ------
@@ -58,14 +57,14 @@ def scaffold(folder_or_table: Path) -> str:
     path = Path(folder_or_table)
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder: give the folder that holds the rasters or the table")
-    files = [path] if path.is_file() else _files(path)
-    folder = path.parent if path.is_file() else path
-    grids = [file for file in files if file.suffix.lower() in (*GEOTIFFS, *NETCDF)]
+    one = path.is_file() or is_zarr(path)
+    files, folder = ([path], path.parent) if one else (_files(path), path)
+    grids = [file for file in files if is_grid(file)]
     tables = [file for file in files if file.suffix.lower() in TABLES]
     if grids:
         return _raster_study(folder, grids)
     if not tables:
-        kinds = ", ".join((*GEOTIFFS, ".nc", *TABLES))
+        kinds = ", ".join((*GEOTIFFS, ".nc", ".zarr", ".hdf", *TABLES))
         raise DataError(f"{path}: holds no data that can be read: give a folder with rasters or one table ({kinds})")
     if len(tables) > 1:
         names = ", ".join(file.name for file in tables[:8])
@@ -76,8 +75,14 @@ def scaffold(folder_or_table: Path) -> str:
 def _files(folder: Path) -> list[Path]:
     candidates = [*folder.glob("*"), *folder.glob("*/*")]
     made_here = {manifest.parent for manifest in [*folder.glob("manifest.json"), *folder.glob("*/manifest.json")]}
-    kept = (file for file in candidates if file.is_file() and not file.name.startswith((".", "~$")))
-    return sorted(file for file in kept if file.parent not in made_here or file.name != "tables.xlsx")
+    stores = {place for place in candidates if is_zarr(place) and not is_zarr(place.parent)}
+    files = [file for file in candidates if file.is_file() and not file.name.startswith((".", "~$"))]
+    return sorted([*stores, *(f for f in files if not stores & set(f.parents) and not _is_output(f, made_here))])
+
+
+def _is_output(file: Path, made_here: set[Path]) -> bool:
+    """Return whether an earlier run wrote a file: a study is not made of its own results."""
+    return (file.parent in made_here and file.name in MADE) or (file.parent.name == "maps" and file.parent.parent in made_here)
 
 
 def _table_study(path: Path) -> str:
@@ -188,12 +193,11 @@ def _table_drivers(frame: pd.DataFrame, found: Iterable[Guess]) -> tuple[list[Gu
 
 
 def _raster_study(folder: Path, files: Sequence[Path]) -> str:
-    found = [*_series([f for f in files if f.suffix.lower() in GEOTIFFS], folder)]
-    for file in files:
-        if file.suffix.lower() in NETCDF:
-            found += _netcdf_guesses(file, folder)
+    found = grid_guesses(files, folder)
     if not found:
-        raise DataError(f"{folder}: its NetCDF files hold no grid: give a file with a variable on latitude and longitude")
+        raise DataError(
+            f"{folder}: its files hold no grid that a study can take: give a file with a variable on latitude and longitude"
+        )
     found = _distinct_names(found)
     layers = _nep_layers(found)
     if layers:
@@ -211,58 +215,6 @@ def _raster_study(folder: Path, files: Sequence[Path]) -> str:
     parts += [response_text(response, grid_facts(response)), drivers_text(drivers, [])]
     parts += [groups_text(response) if drivers else "", analyses_text(needs, drivers), REPORT]
     return "\n".join(part for part in parts if part)
-
-
-def _series(files: Iterable[Path], folder: Path) -> list[Guess]:
-    """Return the GeoTIFFs of a folder, files that differ only by year or month as one series."""
-    grouped: dict[str, list[tuple[int, str]]] = {}
-    for file in files:
-        name = file.relative_to(folder).as_posix()
-        pattern, year = _pattern(name)
-        grouped.setdefault(pattern, []).append((year, name))
-    found: list[Guess] = []
-    for pattern, members in grouped.items():
-        alone = len({year for year, _ in members}) < 2 and "{month" not in pattern
-        source = members[0][1] if alone or len(members) < 2 else pattern
-        years = () if "{" not in source else tuple(sorted({year for year, _ in members}))
-        stem = re.sub(r"\{.*?\}", "", Path(source).stem)
-        found.append(_grid_guess(_bare(stem), source=source, years=years, monthly="{month" in source))
-    return found
-
-
-def _pattern(name: str) -> tuple[str, int]:
-    stem = name.rsplit("/", 1)[-1]
-    start = len(name) - len(stem)
-    months, years = MONTH.findall(stem), YEAR.findall(stem)
-    if len(months) == 1 and len(years) <= 1:
-        return name[:start] + MONTH.sub(r"{year}\2{month:02d}", stem), int(months[0][0])
-    if len(years) == 1 and "{" not in name:
-        return name[:start] + YEAR.sub("{year}", stem), int(years[0])
-    return name, 0
-
-
-def _bare(stem: str) -> str:
-    return re.sub(r"[\W_]+", "_", stem).strip("_").lower() or "layer"
-
-
-def _grid_guess(name: str, **facts: Any) -> Guess:
-    known = catalogue.guess(name)
-    if facts.get("monthly") and known and f"{known.name}_monthly" in catalogue.variables():
-        known = catalogue.variable(f"{known.name}_monthly")
-    if known is None:
-        return Guess(name, None, **facts)
-    return Guess(known.name, known, kind=known.kind, **{"unit": known.unit} | {k: v for k, v in facts.items() if v})
-
-
-def _netcdf_guesses(file: Path, folder: Path) -> list[Guess]:
-    grids = [grid for grid in netcdf_variables(file) if not grid.name.lower().endswith(("_bnds", "_bounds"))]
-    return [
-        _grid_guess(
-            _bare(grid.name), source=file.relative_to(folder).as_posix(), variable=grid.name, unit=grid.unit,
-            years=grid.years, monthly=grid.steps >= 12 * max(len(grid.years), 1) > 0,
-        )
-        for grid in grids
-    ]  # fmt: skip
 
 
 def _distinct_names(found: Iterable[Guess]) -> list[Guess]:

@@ -27,6 +27,7 @@ class Guess:
     years: tuple[int, ...] = ()
     kind: str = "continuous"
     monthly: bool = False
+    product: str = ""
 
     @property
     def canonical(self) -> str:
@@ -35,7 +36,8 @@ class Guess:
 
 def grid_facts(guess: Guess) -> dict[str, Any]:
     """Return where a grid is read from."""
-    return {key: value for key, value in (("source", guess.source), ("variable", guess.variable)) if value}
+    facts = {"source": guess.source, "variable": guess.variable, "product": guess.product}
+    return {key: value for key, value in facts.items() if value}
 
 
 REPORT = """[report]

@@ -132,7 +132,9 @@ class Grid(Section):
 class Layer(Grid, Classes):
     """A grid or stack of grids that the NEP model takes."""
 
-    source: Source = Field(description="file, or pattern with {year} and {month:02d}, relative to the data folder")
+    source: Source = Field(
+        description="file, or pattern with {year} and {month:02d}, relative to the data folder; * finds tiles of one grid"
+    )
 
 
 class Response(Grid):

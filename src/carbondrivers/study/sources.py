@@ -7,7 +7,7 @@ from pathlib import Path
 
 from carbondrivers.errors import DataError
 from carbondrivers.provenance import file_size, hash_file
-from carbondrivers.study.paths import expand, resolve
+from carbondrivers.study.paths import expand, files_of, resolve
 from carbondrivers.study.schema import StudySpec
 
 # What a shapefile keeps beside its geometry; names and reference system stand there.
@@ -33,7 +33,8 @@ def sources_of(spec: StudySpec, root: Path) -> tuple[Source, ...]:
     """
     names: set[str] = {spec.table.file} if spec.table else set()
     for layer in spec.layers_of_files().values():
-        names |= {instance.path for instance in expand(layer.source, spec.study.years)}
+        for instance in expand(layer.source, spec.study.years):
+            names |= set(files_of(root, instance) or [instance.path])
     if spec.regions:
         names |= {spec.regions.file, *_companions(spec.regions.file, root)}
     return tuple(_source(root, name) for name in sorted(names))

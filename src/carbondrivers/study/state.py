@@ -1,27 +1,30 @@
 """The kept state of a run: each finished step's result on disk, so that a stopped run continues.
 
-A result is stored as plain data (JSON, Parquet, npz), never as code; it is found again by its content key, which
-changes when an input, an option or a method's version changes. A state that cannot be read counts as absent.
+A result is stored as plain data (JSON, Parquet, npz, GeoTIFF for large maps), never as code; it is found again by its
+content key, which changes when an input, an option or a method's version changes. A state that cannot be read counts as
+absent.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from carbondrivers.attribution.result import Result
+from carbondrivers.errors import CarbonDriversError
+from carbondrivers.provenance import hash_file
 from carbondrivers.reports.files import output_error, passing_name, sweep, write_atomic
 from carbondrivers.study.sources import Source
+from carbondrivers.study.state_grids import Passing, grid_bytes, grid_of, is_large, read_maps, write_maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,18 @@ class State:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._passing = Passing(folder)
+
+    def keep(self, maps: xr.Dataset) -> xr.Dataset:
+        """Return maps of the step that runs, computed: small ones in memory, large ones lazily from where they are kept."""
+        return self._passing.keep(maps)
 
     def load(self, step: str, key: str) -> Kept | None:
         """Return the kept result of a step with this key, or None."""
         place = self.folder / f"{step}-{key}"
         try:
             return _read(place, step, key)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError, CarbonDriversError):
             return None
 
     def store(self, kept: Kept) -> None:
@@ -77,14 +85,16 @@ class State:
         sweep(self.folder)
         try:
             temporary.mkdir(parents=True)
-            _write(temporary, kept)
+            _write(temporary, kept, self._passing.files)
             if place.exists():
                 shutil.rmtree(place)
             temporary.replace(place)
         except OSError as error:
             raise output_error(place, error) from error
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            for left in {temporary, *(file.parent for file in self._passing.files.values())}:
+                shutil.rmtree(left, ignore_errors=True)
+            self._passing = Passing(self.folder)
 
     def remember(self, name: str, text: str, seed: int, sources: tuple[Source, ...], keys: dict[str, str]) -> None:
         """Keep a copy of the study file and what the run was, and let go of results that it does not use."""
@@ -117,24 +127,28 @@ def _result_class(place: str) -> type[Result]:
     return found
 
 
-def _write(folder: Path, kept: Kept) -> None:
+def _write(folder: Path, kept: Kept, passing: Mapping[str, Path]) -> None:
     plain: dict[str, Any] = {}
     made: dict[str, bytes] = {}
+    maps: dict[str, Any] = {}
     for item in fields(kept.result):
         value = getattr(kept.result, item.name)
         if isinstance(value, pd.DataFrame):
             made[f"{item.name}.parquet"] = _table_bytes(value)
+        elif isinstance(value, xr.Dataset) and is_large(value):
+            made[f"{item.name}.npz"] = grid_bytes(value.drop_vars(list(value.data_vars)))
+            maps[item.name] = write_maps(value, folder, item.name, passing)
         elif isinstance(value, xr.Dataset):
-            made[f"{item.name}.npz"] = _grid_bytes(value)
+            made[f"{item.name}.npz"] = grid_bytes(value)
         else:
             plain[item.name] = value
-    record = {
-        "class": f"{type(kept.result).__module__}:{type(kept.result).__name__}", "step": kept.step,
-        "warnings": list(kept.warnings), "plain": plain,
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in made.items()},
-    }  # fmt: skip
     for name, data in made.items():
         write_atomic(folder / name, data)
+    record = {
+        "class": f"{type(kept.result).__module__}:{type(kept.result).__name__}", "step": kept.step,
+        "warnings": list(kept.warnings), "plain": plain, "maps": maps,
+        "files": {file.name: hash_file(file) for file in sorted(folder.iterdir())},
+    }  # fmt: skip
     write_atomic(folder / "result.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
 
 
@@ -143,11 +157,15 @@ def _read(folder: Path, step: str, key: str) -> Kept:
     values: dict[str, Any] = dict(record["plain"])
     values["notes"] = tuple(values["notes"])
     for name, digest in record["files"].items():
-        data = (folder / Path(name).name).read_bytes()
-        if hashlib.sha256(data).hexdigest() != digest:
+        file = folder / Path(name).name
+        if hash_file(file) != digest:
             raise ValueError(f"{name} was changed after it was kept")
-        read = pd.read_parquet if name.endswith(".parquet") else _grid
-        values[Path(name).stem] = read(BytesIO(data))
+        if name.endswith(".parquet"):
+            values[file.stem] = pd.read_parquet(file)
+        elif name.endswith(".npz"):
+            values[file.stem] = grid_of(BytesIO(file.read_bytes()))
+    for name, about in record["maps"].items():
+        values[name] = read_maps(values[name], folder, about)
     return Kept(step, key, _result_class(record["class"])(**values), tuple(record["warnings"]))
 
 
@@ -155,26 +173,3 @@ def _table_bytes(table: pd.DataFrame) -> bytes:
     buffer = BytesIO()
     table.to_parquet(buffer)
     return buffer.getvalue()
-
-
-def _grid_bytes(grid: xr.Dataset) -> bytes:
-    """Return a grid as an npz archive: its arrays, and dims and attributes as JSON.
-
-    It is made in memory, because a disk that fills up while HDF5 writes ends in an error that does not say so.
-    """
-    arrays = {name: grid[name].to_numpy() for name in map(str, grid.variables)}
-    dims = {name: list(grid[name].dims) for name in arrays}
-    attrs = {name: dict(grid[name].attrs) for name in arrays}
-    about = {"dims": dims, "attrs": attrs, "of_all": dict(grid.attrs), "coords": list(map(str, grid.coords))}
-    buffer = BytesIO()
-    parts: dict[str, Any] = {"about": np.array(json.dumps(about, ensure_ascii=False))}
-    np.savez(buffer, **parts | {f"_{name}": values for name, values in arrays.items()})
-    return buffer.getvalue()
-
-
-def _grid(buffer: BytesIO) -> xr.Dataset:
-    with np.load(buffer, allow_pickle=False) as archive:
-        about = json.loads(str(archive["about"]))
-        parts = {name: (about["dims"][name], archive[f"_{name}"], about["attrs"][name]) for name in about["dims"]}
-    coords = {name: parts.pop(name) for name in about["coords"]}
-    return xr.Dataset(parts, coords, about["of_all"])

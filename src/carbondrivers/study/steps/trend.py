@@ -45,6 +45,7 @@ def _run(inputs: Inputs, options: TrendOptions, results: Mapping[str, Result]) -
         significance=options.significance,
         test=options.test,
         classes=options.classes,
+        keep=inputs.keep,
     )
 
 
