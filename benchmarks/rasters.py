@@ -17,9 +17,9 @@ import pandas as pd
 import xarray as xr
 from timing import seconds
 
-from carbondrivers.attribution import stability
 from carbondrivers.attribution import time_correlation_kernels as correlation
 from carbondrivers.attribution.persistence_kernels import hurst
+from carbondrivers.attribution.stability import _statistics as variation
 from carbondrivers.attribution.time_correlation import time_correlation
 from carbondrivers.attribution.trend import trend
 from carbondrivers.attribution.trend_maps import block_statistics
@@ -66,7 +66,7 @@ def of_trend(cells: int) -> None:
     copy = seconds(y.copy, 7) / cells
     parts = {
         "trend": lambda block: block_statistics(block, t, "mann_kendall"),
-        "coefficient of variation": lambda block: stability._statistics(block, None, 10),
+        "coefficient of variation": lambda block: variation(block, None, 10),
         "Hurst": lambda block: hurst(block, "prefix", 2, False),
     }
     ours = {name: seconds(blocked(kernel, y), 4) / cells for name, kernel in parts.items()}

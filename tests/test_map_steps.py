@@ -1,4 +1,4 @@
-"""Stability, persistence, their crossing with the trend, and clusters as steps of a study of grids."""
+"""Stability, persistence, their crossing with the trend, clusters and zones as steps of a study of grids."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ detrend = true
 [analyses.future]
 [analyses.clusters]
 permutations = 199
+[analyses.zoning]
 """
 
 
@@ -61,12 +62,12 @@ def a_study(folder: Path, text: str) -> Path:
 
 def test_all_map_steps_run_and_are_published(folder: Path) -> None:
     ran = run_steps(load_study(a_study(folder, STUDY + ALL)), folder / "out")
-    assert list(ran.kept) == ["account", "trend", "stability", "persistence", "future", "clusters"]
+    assert list(ran.kept) == ["account", "trend", "stability", "persistence", "future", "clusters", "zoning"]
     assert publish_run(ran, folder / "out") == []
     names = {p.name for p in (folder / "out" / "figures").glob("*.png")}
     assert names >= {
         "stability_map.png", "persistence_map.png", "persistence_published.png", "persistence_histogram.png", "future_map.png",
-        "clusters_map.png", "clusters_scatter.png",
+        "clusters_map.png", "clusters_scatter.png", "zoning_map.png",
     }  # fmt: skip
     assert ran.kept["stability"].result.parameters["limits"] == [0.05, 0.1, 0.2]
     crossed = ran.kept["future"].result
@@ -122,6 +123,7 @@ def test_clusters_follow_the_seed_and_the_others_do_not(folder: Path) -> None:
         ('[analyses.persistence]\nmethod = "dfa"\n', "analyses.persistence.method"),
         ("[analyses.stability]\nlimits = [0.1]\n", "analyses.stability.limits"),
         ("[analyses.clusters]\npermutations = 9\n", "analyses.clusters.permutations"),
+        ('[analyses.zoning]\nreference = "median"\n', "analyses.zoning.reference"),
     ],
 )
 def test_study_files_are_checked_before_anything_runs(folder: Path, analyses: str, message: str) -> None:

@@ -28,6 +28,8 @@ from carbondrivers.attribution.time_correlation import TimeCorrelationResult, ti
 from carbondrivers.attribution.transitions import transitions
 from carbondrivers.attribution.trend import TrendResult, trend
 from carbondrivers.attribution.weighted_clusters import weighted_clusters
+from carbondrivers.attribution.zone_rules import ZoneRule
+from carbondrivers.attribution.zoning import ZoningResult, zoning
 
 __all__ = [
     "AccountResult",
@@ -53,6 +55,8 @@ __all__ = [
     "StabilityResult",
     "TimeCorrelationResult",
     "TrendResult",
+    "ZoneRule",
+    "ZoningResult",
     "account",
     "class_summary",
     "clusters",
@@ -77,4 +81,5 @@ __all__ = [
     "transitions",
     "trend",
     "weighted_clusters",
+    "zoning",
 ]

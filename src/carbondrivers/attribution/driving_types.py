@@ -26,7 +26,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from carbondrivers.attribution import stacks
+from carbondrivers.attribution import rule_table, stacks
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.time_correlation import P_WORDS, TimeCorrelationResult
@@ -160,7 +160,7 @@ def driving_types(
     maps.attrs["history"] = provenance = history_line("driving_types", rules=len(table), significance=significance)
     areas = stacks.areas_of(maps)
     shares = [stacks.class_shares(codes[p], areas, levels, words, OF_CELLS) for p, words in P_WORDS.items()]
-    words = [(rank, rule.name, in_words(rule, correlations, alpha_t, alpha_f)) for rank, rule in enumerate(table, 1)]
+    words = [in_words(rule, correlations, alpha_t, alpha_f) for rule in table]
     return DrivingTypesResult(
         method="driving_types",
         parameters=parameters,
@@ -170,7 +170,7 @@ def driving_types(
         variables=correlations.variables,
         grid=maps,
         classes=pd.concat(shares, ignore_index=True),
-        rules=pd.DataFrame(words, columns=["rank", "level", "note"]),
+        rules=rule_table.in_order([rule.name for rule in table], words),
     )
 
 
@@ -197,12 +197,8 @@ def _inside(label: str) -> str:
 
 
 def _check(rules: Sequence[DrivingRule], drivers: Sequence[str]) -> None:
-    if not rules:
-        raise OptionError("rules must hold at least one rule, or be left out for the convention")
-    names = [rule.name for rule in rules]
+    rule_table.check_names([rule.name for rule in rules], [UNCLASSED])
     for rule in rules:
-        if not rule.name or rule.name == UNCLASSED or names.count(rule.name) > 1:
-            raise OptionError(f"every rule needs a name of its own, other than {UNCLASSED!r}, got {rule.name!r}")
         for name in rule.drivers:
             if name not in drivers:
                 raise OptionError(f"rule {rule.name!r}: there is no driver {name!r}.{did_you_mean(name, drivers)}")
@@ -225,8 +221,7 @@ def _codes(grid: xr.Dataset, rules: Sequence[DrivingRule], p: str, alpha_t: floa
     together = grid[f"multiple_{p}"].to_numpy() < alpha_f
     r = grid["partial_r"].to_numpy()
     fits = [_fits(rule, at, found, together, r) for rule in rules]
-    codes = np.select(fits, [float(i) for i in range(len(rules))], float(len(rules)))
-    return np.where(np.isfinite(grid["multiple_p"].to_numpy()), codes, np.nan)
+    return rule_table.first_fit(fits, np.isfinite(grid["multiple_p"].to_numpy()))
 
 
 def _fits(

@@ -82,13 +82,13 @@ def future(trend: TrendResult, persistence: PersistenceResult) -> FutureResult:
     >>> float(found["Significant trend and H outside white noise", "Undetermined"])
     1.0
     """
-    _require_same(trend, persistence)
+    require_same(trend, persistence)
     grid = _maps(trend.grid, persistence.grid)
     n = int(grid["future_class"].notnull().sum())
     if not n:
         raise DataError("no cell has both a trend and a Hurst exponent: look at the notes of the two for what is missing")
     free = estimator_of(persistence.parameters).trend_free
-    said = _circularity(persistence)
+    said = circularity(persistence)
     if not free:
         warnings.warn(f"{said} Set detrend = true for persistence.", DataWarning, stacklevel=2)
     parameters: dict[str, Any] = {
@@ -108,7 +108,14 @@ def future(trend: TrendResult, persistence: PersistenceResult) -> FutureResult:
     )
 
 
-def _require_same(trend: TrendResult, persistence: PersistenceResult) -> None:
+def require_same(trend: TrendResult, persistence: PersistenceResult) -> None:
+    """Refuse a trend and a persistence of different variables, years or grids.
+
+    Raises
+    ------
+    DataError
+        Naming what differs.
+    """
     one, two = (str(result.variables["name"].iloc[0]) for result in (trend, persistence))
     if one != two:
         raise DataError(f"the trend is that of {one!r} and the persistence that of {two!r}: take both of one variable")
@@ -162,8 +169,8 @@ def _expected(grid: xr.Dataset, areas: Floats, persistence: PersistenceResult) -
     return np.array([lasting, 1.0 - lasting, 0.0, 1.0 - lasting, lasting]) / 2.0
 
 
-def _circularity(persistence: PersistenceResult) -> str:
-    """Say what a trend alone does to H, by this estimator in as many years."""
+def circularity(persistence: PersistenceResult) -> str:
+    """Return what a trend alone does to H, by this estimator in as many years, in words."""
     estimator, years = estimator_of(persistence.parameters), int(persistence.null["n_valid"].iloc[-1])
     flat, rising = (100.0 * float((estimator.null(years, slope) > LIMITS[-1]).mean()) for slope in (0.0, SLOPE))
     said = (

@@ -7,6 +7,7 @@ import re
 from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
 
 P_COLUMNS = ("p", "p_adjusted", "p_q", "p_eff", "p_eff_adjusted")
 SHORT = {
@@ -153,3 +154,21 @@ def whole_shares(shares: np.ndarray) -> np.ndarray:
     order = np.argsort(-(exact - floor), kind="stable")
     floor[order[: round(1000 - floor.sum())]] += 1
     return np.asarray(floor / 10)
+
+
+def largest_first(classes: pd.DataFrame) -> str:
+    """Return the classes that occur with their shares of the area, the largest first, as a phrase.
+
+    Parameters
+    ----------
+    classes
+        Columns level, n and share.
+
+    Examples
+    --------
+    >>> largest_first(pd.DataFrame({"level": ["Core", "Rise", "Decline"], "n": [1, 3, 0], "share": [0.25, 0.75, 0.0]}))
+    '75.0 % rise and 25.0 % core'
+    """
+    part = classes.loc[classes["n"] > 0].sort_values("share", ascending=False, kind="stable")
+    rows = zip(part["level"], part["share"], strict=True)
+    return joined([f"{100 * share:.1f} % {level[:1].lower()}{level[1:]}" for level, share in rows])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from carbondrivers.attribution.driving_types import LAYER, DrivingTypesResult
 from carbondrivers.attribution.time_correlation import P_WORDS
 from carbondrivers.reports.registry import Text, text_of
-from carbondrivers.reports.words import joined
+from carbondrivers.reports.words import largest_first
 
 
 @text_of(DrivingTypesResult)
@@ -19,12 +19,8 @@ def driving_types_text(result: DrivingTypesResult) -> Text:
 
 
 def _shares(result: DrivingTypesResult, label: str, method: str) -> str:
-    part = result.classes.loc[(result.classes["method"] == method) & (result.classes["n"] > 0)]
-    part = part.sort_values("share", ascending=False, kind="stable")
-    said = [
-        f"{100 * share:.1f} % {level[:1].lower()}{level[1:]}" for level, share in zip(part["level"], part["share"], strict=True)
-    ]
-    return f"Driving types of {label} ({method}): {joined(said)} (share of the {result.classes['share_of'].iloc[0]})."
+    said = largest_first(result.classes.loc[result.classes["method"] == method])
+    return f"Driving types of {label} ({method}): {said} (share of the {result.classes['share_of'].iloc[0]})."
 
 
 def _methods(result: DrivingTypesResult) -> str:
