@@ -63,7 +63,8 @@ def zonal_table(
     zones
         From ``read_zones``; they may overlap.
     statistics
-        ``"mean"``, ``"sd"`` (of the population of cells), ``"min"`` and ``"max"``, and ``"total"`` (Tg C a-1, of grids in g C m-2 a-1 alone).
+        ``"mean"``, ``"sd"`` (of the population of cells), ``"min"``, ``"max"``, and ``"total"`` (Tg C a-1, of grids in
+        g C m-2 a-1 alone).
     weighting
         ``"area"``: every cell by its true area within the zone; ``"cells"``: by its covered share alone, as if all cells
         were of one size.
