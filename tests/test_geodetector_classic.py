@@ -1,4 +1,4 @@
-"""The published P: three R packages' tables, single-member strata, dependence on the origin, and that no other P depends on it."""
+"""The published P: the tables of three R packages, single-member strata, and the origin, on which no other P depends."""
 
 from __future__ import annotations
 
