@@ -11,6 +11,8 @@ from carbondrivers.attribution.evaluation import EvaluationResult, evaluate
 from carbondrivers.attribution.future import FutureResult, future
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
+from carbondrivers.attribution.optimal_strata import OptimalStrataResult, apply_strata, optimise_strata
+from carbondrivers.attribution.optimal_zones import OptimalZonesResult, optimal_zones
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
@@ -35,6 +37,8 @@ __all__ = [
     "FutureResult",
     "GeodetectorResult",
     "Method",
+    "OptimalStrataResult",
+    "OptimalZonesResult",
     "PersistenceResult",
     "RecoveryResult",
     "Result",
@@ -45,6 +49,7 @@ __all__ = [
     "TimeCorrelationResult",
     "TrendResult",
     "account",
+    "apply_strata",
     "class_summary",
     "clusters",
     "collinearity",
@@ -56,6 +61,8 @@ __all__ = [
     "future",
     "group_series",
     "methods",
+    "optimal_zones",
+    "optimise_strata",
     "persistence",
     "profile",
     "recovery",

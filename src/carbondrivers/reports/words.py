@@ -153,3 +153,22 @@ def whole_shares(shares: np.ndarray) -> np.ndarray:
     order = np.argsort(-(exact - floor), kind="stable")
     floor[order[: round(1000 - floor.sum())]] += 1
     return np.asarray(floor / 10)
+
+
+_RULES = {
+    "quantile": "quantiles", "equal": "equal widths", "natural": "natural breaks", "geometric": "geometric",
+    "sd": "standard deviations", "head_tails": "head/tails", "tree": "regression tree", "optimal": "optimal for the response",
+    "one_se": "one standard error",
+    "cv": "best cross-validated q", "max_q": "largest q", "loess": "loess rule",
+}  # fmt: skip
+
+
+def spelled_rule(name: str) -> str:
+    """Return a rule of the strata, or of their choice, in words.
+
+    Examples
+    --------
+    >>> spelled_rule("sd"), spelled_rule("classes as given")
+    ('standard deviations', 'classes as given')
+    """
+    return _RULES.get(name, name)
