@@ -69,7 +69,7 @@ def test_pairs_are_margins_of_packed_tables(cells: tuple[int, ...], weighted: bo
         np.testing.assert_array_equal(table.count, expected.count.reshape(ka, kb))
         np.testing.assert_allclose(table.weight, expected.weight.reshape(ka, kb), rtol=1e-12)
         np.testing.assert_allclose(table.mean, expected.mean.reshape(ka, kb), rtol=1e-12)
-        assert np.isnan(table.square).all()
+        np.testing.assert_allclose(table.square, expected.square.reshape(ka, kb), rtol=1e-9, atol=1e-9)
 
 
 def test_margin_of_a_crossing_is_the_factor() -> None:

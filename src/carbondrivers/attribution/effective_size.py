@@ -50,7 +50,7 @@ class Lags:
         return len(self.cell)
 
 
-def lags(xy: Floats, *, geographic: bool = False) -> Lags:
+def lags(xy: Floats, *, geographic: bool = False, side: int = LATTICE_SIDE) -> Lags:
     """Sort all pairs of points into rings.
 
     Parameters
@@ -60,6 +60,9 @@ def lags(xy: Floats, *, geographic: bool = False) -> Lags:
         cosine of the mean latitude.
     geographic
         Whether the coordinates are degrees.
+    side
+        Most cells across. Where the points' own lattice has more, several points share a cell: rings are then wider, and
+        sums cheaper.
 
     Raises
     ------
@@ -79,9 +82,9 @@ def lags(xy: Floats, *, geographic: bool = False) -> Lags:
     if not xy.any():
         raise DataError("all rows lie in one place: an effective size needs coordinates that differ")
     steps = [_spacing(xy[:, i]) for i in (0, 1)]
-    if min(steps) <= 0.0 or max(xy[:, i].max() / steps[i] for i in (0, 1)) >= LATTICE_SIDE:
+    if min(steps) <= 0.0 or max(xy[:, i].max() / steps[i] for i in (0, 1)) >= side:
         area = max(float(np.prod(np.ptp(xy, axis=0))), (float(np.ptp(xy)) / len(xy)) ** 2)
-        steps = [max(np.sqrt(area / len(xy)) / 2.0, float(xy.max()) / POINTS_SIDE)] * 2
+        steps = [max(np.sqrt(area / len(xy)) / 2.0, float(xy.max()) / min(side - 1, POINTS_SIDE))] * 2
     cell = np.rint(xy[:, ::-1] / steps[::-1]).astype(np.int64)
     down, right = (int(fft.next_fast_len(2 * int(cell[:, i].max()) + 1, real=True)) for i in (0, 1))
     distance = _distances((down, right), steps[1], steps[0] * shrink)

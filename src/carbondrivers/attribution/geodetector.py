@@ -1,4 +1,4 @@
-"""Geodetector: factor and interaction detectors.
+"""Geodetector: factor, interaction, risk and ecological detectors.
 
 q = 1 - SSW / SST, the share of the response's sum of squares that the strata explain (Wang et al. 2010,
 doi:10.1080/13658810802443457; 2016, doi:10.1016/j.ecolind.2016.02.052). Its test is the central F of the one-way
@@ -9,89 +9,151 @@ Interaction: q of the crossed strata beside the two single q's (same rows for al
 test of the part that an additive two-way fit leaves to the crossing. Crossing by itself raises q, so the classic type
 calls noise "nonlinear"; the verdict is "not distinguishable" unless the test, adjusted over the pairs of a group, finds
 such a part. A crossing cannot explain less than either driver, so "weaken" only ever means nested strata, and is no verdict.
+
+Risk: which strata differ in the mean (``geodetector_risks``). Ecological: which of two drivers explains more of the same rows
+(``geodetector_pairs``). Where rows have places every P stands beside one that knows about spatial autocorrelation
+(``geodetector_spatial``, or the spatial null of ``geodetector_null``), and epsilon2 has an interval from blocks of space.
+All of it comes from one pass over the rows (``geodetector_moments``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from carbondrivers.attribution.inference import NAIVE_P, Floats, adjust_within, upper_f
+from carbondrivers.attribution.geodetector_classic import ORIGIN, VARIANTS, Variant
+from carbondrivers.attribution.geodetector_group import P_METHODS, TYPES, Group, Options, PMethod
+from carbondrivers.attribution.geodetector_null import is_shifted
+from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, letters
+from carbondrivers.attribution.inference import ADJUSTMENTS, NAIVE_P, adjust_within
 from carbondrivers.attribution.registry import register
+from carbondrivers.attribution.resampling import bootstrap_of
 from carbondrivers.attribution.result import Result
-from carbondrivers.attribution.strata import STRATA_METHODS, Codes, StrataMethod, stratify
+from carbondrivers.attribution.strata import STRATA_METHODS, StrataMethod
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.errors import OptionError, choose
 from carbondrivers.provenance import history_line
 
+_TEST = ["statistic", "df", "df_2", "p", "p_adjusted", "log10_p", "ci_low", "ci_high", "n", "n_eff"]
+_EFF = ["statistic_eff", "df_eff", "df_2_eff", "p_eff", "p_eff_adjusted", "ci_eff_low", "ci_eff_high"]
 FACTOR_COLUMNS = [
-    "group", "response", "driver", "q", "epsilon2", "statistic", "df", "df_2", "p", "p_adjusted", "log10_p", "n",
-    "method", "note",
+    "group", "response", "driver", "q", "epsilon2", "epsilon2_low", "epsilon2_high", "omega2", *_TEST, *_EFF, "method", "note",
 ]  # fmt: skip
 PAIR_COLUMNS = [
     "group", "response", "driver", "driver_2", "q_driver", "q_driver_2", "q", "epsilon2", "interaction", "interaction_classic",
-    "cells", "statistic", "df", "df_2", "p", "p_adjusted", "log10_p", "n", "note",
+    "cells", "estimate", *_TEST, *_EFF, "note",
 ]  # fmt: skip
-STRATA_COLUMNS = ["group", "response", "driver", "level", "lower", "upper", "n", "estimate", "std_error", "method"]
-TYPES = (
-    "enhance, nonlinear", "enhance, bivariate", "independent", "weaken, univariate", "weaken, nonlinear",
-    "not distinguishable",
-)  # fmt: skip
-EQUAL = 1e-12
+ECOLOGICAL_COLUMNS = [
+    "group", "response", "driver", "driver_2", "estimate", "std_error", "statistic", "p", "p_adjusted", "ci_low", "ci_high",
+    "n", "statistic_eff", "p_eff", "p_eff_adjusted", "ci_eff_low", "ci_eff_high", "note",
+]  # fmt: skip
+RISK_COLUMNS = [
+    "group", "response", "driver", "level", "level_2", "estimate", "std_error", "statistic", "df", "p", "p_adjusted", "ci_low",
+    "ci_high", "statistic_eff", "df_eff", "p_eff", "p_eff_adjusted", "ci_eff_low", "ci_eff_high",
+]  # fmt: skip
+STRATA_COLUMNS = [
+    "group", "response", "driver", "level", "lower", "upper", "n", "estimate", "sd", "std_error", "ci_low", "ci_high", "n_eff",
+    "ci_eff_low", "ci_eff_high", "letters", "method",
+]  # fmt: skip
 ALPHA = 0.05
+CORRECTED_P = (
+    "Corrected P refer q to what strata would explain of a response with the same autocorrelation, estimated by rings of "
+    "distance (after Clifford, Richardson and Hemon 1989, with Satterthwaite's degrees of freedom); verdicts on pairs and "
+    "letters rest on them."
+)
+SPATIAL_P = {
+    True: "Corrected P of factors and pairs come from {} shifts of the grid around its edges, with flips.",
+    False: "Corrected P of factors and pairs come from {} random fields with the response's autocorrelation and values.",
+}
+NO_PLACES = "No P knows about spatial autocorrelation: the rows have no coordinates."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GeodetectorResult(Result):
-    """Factor and interaction detection.
+    """Factor, interaction, risk and ecological detection.
 
     Attributes
     ----------
     factors : pandas.DataFrame
-        One row a group and driver: q, epsilon2, F, df, naive p, p adjusted within the group.
+        One row a group and driver: q with its interval (noncentral F), epsilon2 with its interval from blocks of space,
+        omega2, test, P adjusted within the group; then the same test knowing about autocorrelation.
     interactions : pandas.DataFrame
-        One row a group and pair: the two single q's, q of the crossing, verdict, classic type, and the F test of the
-        non-additive part.
+        One row a group and pair: the two single q's, q of the crossing, verdict, classic type, and the non-additive part
+        (``estimate``: its share of the response's sum of squares, less what chance makes) with interval and test.
+    risks : pandas.DataFrame
+        One row a group, driver and pair of strata: difference of the means, with test and interval.
+    ecological : pandas.DataFrame
+        One row a group and pair: by how much more the first driver explains (share of the sum of squares), with its test.
     strata : pandas.DataFrame
-        One row a group, driver and stratum: borders, n, mean of the response and its standard error.
+        One row a group, driver and stratum: borders, n, mean of the response with its intervals; strata that share a letter
+        are not found to differ.
+    dropped : pandas.DataFrame
+        Rows that were left out, and why.
     """
 
     factors: pd.DataFrame
     interactions: pd.DataFrame
+    risks: pd.DataFrame
+    ecological: pd.DataFrame
     strata: pd.DataFrame
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """One driver cut into strata: codes (n,), names and borders."""
-
-    codes: Codes
-    names: list[str]
-    borders: Floats | None
-    method: str
+    dropped: pd.DataFrame
 
 
 @register(
     "geodetector",
-    title="Geodetector: factor and interaction detection",
+    title="Geodetector: factors, interactions, risks, ecological detector",
     takes="sample",
     result=GeodetectorResult,
-    version="1",
+    version="2",
     citation="Wang, J.F. et al. (2016). A measure of spatial stratified heterogeneity. Ecological Indicators 67, 250-256.",
 )
-def detect(sample: PixelSample, *, method: StrataMethod = "quantile", classes: int = 6) -> GeodetectorResult:
+def detect(
+    sample: PixelSample,
+    *,
+    method: StrataMethod = "quantile",
+    classes: int = 6,
+    p_method: PMethod = "f",
+    variant: Variant = "geodetector",
+    risk_test: RiskTest = "welch",
+    adjust: str = "bh",
+    confidence: float = 0.95,
+    replicates: int = 1000,
+    block_size: float | None = None,
+    seed: int = 0,
+) -> GeodetectorResult:
     """Detect which drivers, and which pairs, stratify the response, in every group.
 
     Parameters
     ----------
     sample
-        Checked table; categorical drivers are strata as they are.
+        Checked table; categorical drivers are strata as they are. Weights (areas) are used.
     method, classes
         How continuous drivers are cut, within each group (see ``carbondrivers.attribution.strata``).
+    p_method
+        ``"f"``, ``"welch"`` (unequal variances), ``"permutation"`` of rows, ``"spatial"`` (the corrected P then come from
+        shifted grids or simulated fields, the naive one from F) or ``"wang2016"``, the published P of factors.
+    variant
+        Whose ``"wang2016"``: ``"geodetector"``, ``"gd"`` or ``"gdverse"``.
+    risk_test
+        ``"welch"`` or ``"games_howell"``.
+    adjust
+        ``"bh"`` (Benjamini and Hochberg) or ``"holm"``.
+    confidence
+        Level of the intervals, between 0 and 1.
+    replicates
+        Number of resamples of blocks, of permutations and of spatial draws.
+    block_size
+        Side of the blocks that are resampled, in the unit of the coordinates; a tenth of the extent by default.
+    seed
+        Of the resamples and draws.
+
+    Raises
+    ------
+    OptionError
+        If an option is outside its list or range, or ``"spatial"`` is asked of rows without coordinates.
 
     Examples
     --------
@@ -103,159 +165,120 @@ def detect(sample: PixelSample, *, method: StrataMethod = "quantile", classes: i
     0.9474
     """
     choose(method, STRATA_METHODS, "method")
+    choose(p_method, P_METHODS, "p_method")
+    choose(variant, VARIANTS, "variant")
+    choose(risk_test, RISK_TESTS, "risk_test")
+    choose(adjust, ADJUSTMENTS, "adjust")
     if not isinstance(classes, int) or not 2 <= classes <= 50:
         raise OptionError(f"classes must be a whole number from 2 to 50, got {classes!r}")
-    factors: list[dict[str, object]] = []
-    pairs: list[dict[str, object]] = []
-    strata: list[dict[str, object]] = []
-    for name, part in sample.group_samples():
-        head = {"group": name, "response": part.response.name}
-        y = _standardise(part.y)
-        cuts = {d.name: _cut(part.frame[d.name], method, classes) for d in part.drivers}
-        factors += [head | {"driver": d} | _factor(y, cut) for d, cut in cuts.items()]
-        pairs += [head | _pair(y, cuts, a, b) for a, b in combinations(cuts, 2)]
-        strata += [head | {"driver": d} | row for d, cut in cuts.items() for row in _means(part.y, cut)]
+    if p_method == "spatial" and sample.coordinates is None:
+        raise OptionError("p_method 'spatial' needs coordinates, and the sample has none: give them, or use 'permutation'")
+    if p_method == "wang2016" and sample.weights is not None:
+        raise OptionError("p_method 'wang2016' knows no weights, and the sample has them: leave them out, or use 'f'")
+    bootstrap = bootstrap_of(replicates, confidence, seed)
+    options = Options(method, classes, p_method, variant, bootstrap, block_size, risk_test)
+    groups = [Group(name, part, options) for name, part in sample.group_samples()]
+    parameters: dict[str, object] = {
+        "method": method, "classes": classes, "p_method": p_method, "risk_test": risk_test, "adjust": adjust,
+        "confidence": confidence, "replicates": replicates, "block_size": block_size,
+    }  # fmt: skip
+    parameters |= {"variant": variant} if p_method == "wang2016" else {}
+    tables = _tables(groups, adjust)
     return GeodetectorResult(
         method="geodetector",
-        parameters={"method": method, "classes": classes},
+        parameters=parameters,
         n=sample.n,
-        notes=(*_notes(strata), *sample.caveats()),
-        provenance=history_line("geodetector", method=method, classes=classes, n=sample.n),
+        notes=_notes(sample, options, tables["strata"]),
+        provenance=history_line("geodetector", n=sample.n, **parameters),
         variables=sample.variables(),
-        factors=adjust_within(pd.DataFrame(factors), ["group"])[FACTOR_COLUMNS],
-        interactions=_pair_table(pairs),
-        strata=pd.DataFrame(strata)[STRATA_COLUMNS],
+        dropped=sample.dropped.reset_index(drop=True),
+        **tables,
     )
 
 
-def _notes(strata: list[dict[str, object]]) -> tuple[str, ...]:
-    singles = sum(1 for row in strata if row["n"] == 1 and row["group"] == "all")
-    notes = [NAIVE_P, "F and P come from the central F distribution and do not depend on the origin of the response."]
-    if singles:
-        notes.append(f"Strata of the whole sample with a single member: {singles}; they are kept and raise q.")
-    return tuple(notes)
+def _tables(groups: list[Group], adjust: str) -> dict[str, pd.DataFrame]:
+    factors, pairs, ecological, columns = [], [], [], []
+    for group in groups:
+        factors += group.factor_rows()
+        one, two = group.pair_rows()
+        pairs += one
+        ecological += two
+        columns += list(group.strata_columns())
+    risks = _adjusted(_stacked([apart for _, apart in columns]), ["group", "driver"], adjust)
+    return {
+        "factors": _adjusted(pd.DataFrame(factors), ["group"], adjust).reindex(columns=FACTOR_COLUMNS),
+        "interactions": _pair_table(pairs, adjust),
+        "ecological": _ecological_table(ecological, adjust),
+        "strata": _strata_table(_stacked([means for means, _ in columns]), risks),
+        "risks": risks.reindex(columns=RISK_COLUMNS),
+    }
 
 
-def _pair_table(pairs: list[dict[str, object]]) -> pd.DataFrame:
+def _adjusted(table: pd.DataFrame, by: list[str], adjust: str) -> pd.DataFrame:
+    """Adjust naive and corrected P over the tests of each family."""
+    table = table.assign(**{c: table[c].astype(np.float64) if c in table else np.nan for c in ("p", "p_eff")})
+    table = adjust_within(table, by, adjust)
+    return adjust_within(table, by, adjust, ("p_eff", "p_eff_adjusted"))
+
+
+def _stacked(parts: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return one table of parts that are columns of arrays, or of one value for all their rows."""
+    sizes = [len(part["level"]) for part in parts]
+    columns = {key: [np.broadcast_to(np.asarray(p[key]), n) for p, n in zip(parts, sizes, strict=True)] for key in parts[0]}
+    # A part without rows has no strings to tell its type by.
+    return pd.DataFrame({key: np.concatenate([v for v in c if len(v)] or c[:1]) for key, c in columns.items()})
+
+
+def _strata_table(strata: pd.DataFrame, risks: pd.DataFrame) -> pd.DataFrame:
+    apart = dict(list(risks.groupby(["group", "driver"], sort=False)))
+    marks: list[str] = []
+    for key, means in strata.groupby(["group", "driver"], sort=False):
+        marks += _letters(means, apart[key]) if key in apart else [""] * len(means)
+    return strata.assign(letters=marks, n=strata["n"].astype(np.int64)).reindex(columns=STRATA_COLUMNS)
+
+
+def _letters(means: pd.DataFrame, risks: pd.DataFrame) -> list[str]:
+    """Return the compact letters of one driver's strata, by the corrected P where there are any."""
+    decided = "p_eff_adjusted" if risks["p_eff_adjusted"].notna().any() else "p_adjusted"
+    place = {name: i for i, name in enumerate(means["level"])}
+    differ = np.zeros((len(means), len(means)), dtype=bool)
+    for one, two, p in zip(risks["level"], risks["level_2"], risks[decided], strict=True):
+        differ[place[one], place[two]] = differ[place[two], place[one]] = p < ALPHA
+    return letters(means["estimate"].to_numpy(dtype=np.float64), differ)
+
+
+def _pair_table(pairs: list[dict[str, object]], adjust: str) -> pd.DataFrame:
     if not pairs:
         return pd.DataFrame(columns=PAIR_COLUMNS)
-    table = adjust_within(pd.DataFrame(pairs), ["group"])
-    found = (table["p_adjusted"] < ALPHA) & ~table["interaction_classic"].str.startswith("weaken")
+    table = _adjusted(pd.DataFrame(pairs), ["group"], adjust).reindex(columns=PAIR_COLUMNS)
+    decided = table["p_eff_adjusted"].where(table["p_eff"].notna() | table["n_eff"].notna(), table["p_adjusted"])
+    found = (decided < ALPHA) & ~table["interaction_classic"].str.startswith("weaken")
     defined = table["interaction_classic"] != ""
-    table["interaction"] = np.where(found, table["interaction_classic"], np.where(defined, TYPES[5], ""))
-    return table[PAIR_COLUMNS]
+    return table.assign(interaction=np.where(found, table["interaction_classic"], np.where(defined, TYPES[5], "")))
 
 
-def _cut(column: pd.Series, method: StrataMethod, classes: int) -> _Cut:
-    codes, names, borders = stratify(column, method, classes)
-    how = "classes as given" if borders is None else f"{method}, {len(names)} classes"
-    return _Cut(codes, names, borders, how)
+def _ecological_table(rows: list[dict[str, object]], adjust: str) -> pd.DataFrame:
+    if not rows:
+        return pd.DataFrame(columns=ECOLOGICAL_COLUMNS)
+    return _adjusted(pd.DataFrame(rows), ["group"], adjust).reindex(columns=ECOLOGICAL_COLUMNS)
 
 
-def _standardise(y: Floats) -> Floats:
-    """Centre and scale y (n,), so that sums of squares keep their digits at any origin and unit."""
-    spread = float(np.ptp(y))
-    scaled = (y - y.mean()) / (spread if spread > 0 else 1.0)
-    return np.asarray(scaled - scaled.mean(), dtype=np.float64)
-
-
-def _within(y: Floats, codes: Codes, cells: int) -> float:
-    """Return the within-stratum sum of squares of y (n,) for codes (n,) in 0..cells-1."""
-    counts = np.bincount(codes, minlength=cells)
-    means = np.bincount(codes, weights=y, minlength=cells) / np.maximum(counts, 1)
-    return float(((y - means[codes]) ** 2).sum())
-
-
-def _f_test(explained: float, df: int, unexplained: float, df_2: int) -> dict[str, float]:
-    """Return the F test of a sum of squares; NaN where it is not defined."""
-    if df < 1 or df_2 < 1 or unexplained <= EQUAL * (explained + unexplained):
-        return {"statistic": np.nan, "df": float(df), "df_2": float(df_2), "p": np.nan, "log10_p": np.nan}
-    f = (explained / df) / (unexplained / df_2)
-    p, log10_p = upper_f(np.array([f]), df, df_2)
-    return {"statistic": f, "df": float(df), "df_2": float(df_2), "p": float(p[0]), "log10_p": float(log10_p[0])}
-
-
-def _factor(y: Floats, cut: _Cut) -> dict[str, object]:
-    n, cells = len(y), len(cut.names)
-    total = float((y**2).sum())
-    if cells < 2 or total == 0.0:
-        empty = dict.fromkeys(("q", "epsilon2", "statistic", "df", "df_2", "p", "log10_p"), np.nan)
-        why = "undefined: a single stratum or a constant response in this group"
-        return empty | {"n": n, "method": cut.method, "note": why}
-    within = min(_within(y, cut.codes, cells), total)
-    q = 1.0 - within / total
-    test = _f_test(total - within, cells - 1, within, n - cells)
-    note = "" if np.isfinite(test["statistic"]) else "no variance or no degrees of freedom left within the strata"
-    return {"q": q, "epsilon2": _epsilon2(q, n, cells), "n": n, "method": cut.method, "note": note} | test
-
-
-def _epsilon2(q: float, n: int, cells: int) -> float:
-    return 1.0 - (1.0 - q) * (n - 1) / (n - cells) if n > cells else np.nan
-
-
-def _pair(y: Floats, cuts: Mapping[str, _Cut], a: str, b: str) -> dict[str, object]:
-    one, two = cuts[a], cuts[b]
-    n, total = len(y), float((y**2).sum())
-    head: dict[str, object] = {"driver": a, "driver_2": b, "n": n}
-    if min(len(one.names), len(two.names)) < 2 or total == 0.0:
-        keys = ("q_driver", "q_driver_2", "q", "epsilon2", "cells", "statistic", "df", "df_2", "p", "log10_p")
-        why = "undefined: a single stratum or a constant response in this group"
-        return head | dict.fromkeys(keys, np.nan) | {"interaction_classic": "", "note": why}
-    crossed, cells = one.codes * len(two.names) + two.codes, len(one.names) * len(two.names)
-    q1, q2 = (1.0 - _within(y, c.codes, len(c.names)) / total for c in (one, two))
-    within = min(_within(y, crossed, cells), total)
-    q = 1.0 - within / total
-    counts = np.bincount(crossed, minlength=cells).astype(np.int64)
-    sums = np.bincount(crossed, weights=y, minlength=cells).astype(np.float64)
-    used = np.flatnonzero(counts).astype(np.int64)
-    left, additive_df = _additive_remainder(used, counts[used], sums[used], len(two.names))
-    test = _f_test(left, len(used) - additive_df, within, n - len(used))
-    note = "" if np.isfinite(test["p"]) else "the non-additive part cannot be tested: no degrees of freedom are left"
-    found = {
-        "q_driver": q1, "q_driver_2": q2, "q": q, "epsilon2": _epsilon2(q, n, len(used)), "cells": len(used),
-        "interaction_classic": _classic_type(q1, q2, q), "note": note,
-    }  # fmt: skip
-    return head | found | test
-
-
-def _additive_remainder(used: Codes, counts: Codes, sums: Floats, columns: int) -> tuple[float, int]:
-    """Return the sum of squares between crossed strata that an additive fit leaves, and the additive fit's rank.
-
-    The fit needs only the count and sum of each cell that has a member (`used`, row-major over `columns`): it is a
-    weighted least-squares problem of one row a cell.
-    """
-    means = sums / counts
-    rows, cols = used // columns, used % columns
-    design = np.hstack([rows[:, None] == np.unique(rows), (cols[:, None] == np.unique(cols))[:, 1:]]).astype(np.float64)
-    weight = np.sqrt(counts.astype(np.float64))
-    solution, _, rank, _ = np.linalg.lstsq(design * weight[:, None], means * weight, rcond=None)
-    residual = (means - design @ solution) * weight
-    return float((residual**2).sum()), int(rank)
-
-
-def _classic_type(q1: float, q2: float, q: float) -> str:
-    low, high = min(q1, q2), max(q1, q2)
-    if q < low - EQUAL:
-        return TYPES[4]
-    if q <= high + EQUAL:
-        return TYPES[3]
-    if abs(q - (q1 + q2)) <= EQUAL:
-        return TYPES[2]
-    return TYPES[1] if q < q1 + q2 else TYPES[0]
-
-
-def _means(y: Floats, cut: _Cut) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for i, name in enumerate(cut.names):
-        member = y[cut.codes == i]
-        error = member.std(ddof=1) / np.sqrt(len(member)) if len(member) > 1 else np.nan
-        lower, upper = (np.nan, np.nan) if cut.borders is None else _borders(cut.borders, i)
-        rows.append(
-            {"level": name, "lower": lower, "upper": upper, "n": len(member), "estimate": member.mean(),
-             "std_error": error, "method": cut.method}
-        )  # fmt: skip
-    return rows
-
-
-def _borders(borders: Floats, i: int) -> tuple[float, float]:
-    return float(borders[i]), float(borders[min(i + 1, len(borders) - 1)])
+def _notes(sample: PixelSample, options: Options, strata: pd.DataFrame) -> tuple[str, ...]:
+    notes = [NAIVE_P]
+    if options.p_method == "wang2016":
+        notes.append(ORIGIN.format(options.variant))
+    else:
+        notes.append("F and P do not depend on the origin of the response.")
+    if sample.coordinates is None:
+        notes.append(NO_PLACES)
+    else:
+        notes.append(CORRECTED_P)
+        if options.p_method == "spatial":
+            xy = sample.frame[list(sample.coordinates)].to_numpy(dtype=np.float64)
+            notes.append(SPATIAL_P[is_shifted(xy, sample.is_geographic)].format(f"{options.bootstrap.replicates:,}"))
+    singles = int(((strata["n"] == 1) & (strata["group"] == "all")).sum())
+    if singles:
+        notes.append(f"Strata of the whole sample with a single member: {singles}; they are kept and raise q.")
+    if sample.weights:
+        notes.append(f"Rows are weighted by {sample.weights}; degrees of freedom count Kish's (sum w)^2 / sum w^2 rows.")
+    return (*notes, *sample.caveats(weighted=True))

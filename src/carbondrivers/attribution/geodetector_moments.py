@@ -39,7 +39,7 @@ class Moments:
     mean : float64, same shape
         Weighted mean; 0 in an empty cell.
     square : float64, same shape
-        Weighted sum of squares about the mean of the cell; NaN throughout where it was not asked for.
+        Weighted sum of squares about the mean of the cell.
     """
 
     count: Codes
@@ -154,7 +154,7 @@ def q_of(moments: Moments, total: float | None = None) -> float:
 def pair_moments(
     y: Floats, codes: Mapping[str, AnyCodes], cells: Mapping[str, int], weights: Floats | None = None
 ) -> dict[tuple[str, str], Moments]:
-    """Return the moments of the crossing of every two factors, without the squares within cells (NaN).
+    """Return the moments of the crossing of every two factors.
 
     Parameters
     ----------
@@ -207,26 +207,28 @@ def _packs(names: list[str], cells: Mapping[str, int]) -> list[list[str]]:
 def _crossings(
     packs: list[list[str]], codes: Mapping[str, AnyCodes], cells: Mapping[str, int], apart: Floats, weights: Floats | None
 ) -> tuple[list[list[str]], list[Floats]]:
-    """Return the factors of every two groups, and their tables of counts, weights and sums: (3, cells, cells, ...)."""
+    """Return the factors of every two groups, and their counts, weights, sums and squares: (4, cells, cells, ...)."""
     sizes = [int(np.prod([cells[n] for n in pack])) for pack in packs]
     wanted = list(combinations(range(len(packs)), 2)) or [(0, 0)]
-    tables = [np.zeros((3, sizes[i] * (sizes[j] if i != j else 1))) for i, j in wanted]
+    tables = [np.zeros((4, sizes[i] * (sizes[j] if i != j else 1))) for i, j in wanted]
     for start in range(0, len(apart), BLOCK):
         rows = slice(start, start + BLOCK)
         joint = [_joined([codes[n][rows] for n in pack], [cells[n] for n in pack]) for pack in packs]
         weight = None if weights is None else weights[rows]
         first = apart[rows] if weight is None else weight * apart[rows]
+        second = first * apart[rows]
         for (i, j), table in zip(wanted, tables, strict=True):
             both = joint[i] if i == j else joint[i] * sizes[j] + joint[j]
             table[0] += np.bincount(both, minlength=table.shape[1])
             if weight is not None:
                 table[1] += np.bincount(both, weight, minlength=table.shape[1])
             table[2] += np.bincount(both, first, minlength=table.shape[1])
+            table[3] += np.bincount(both, second, minlength=table.shape[1])
     names = [packs[i] if i == j else packs[i] + packs[j] for i, j in wanted]
     if weights is None:
         for table in tables:
             table[1] = table[0]
-    return names, [t.reshape(3, *(cells[n] for n in part)) for t, part in zip(tables, names, strict=True)]
+    return names, [t.reshape(4, *(cells[n] for n in part)) for t, part in zip(tables, names, strict=True)]
 
 
 def _joined(codes: Sequence[AnyCodes], cells: Sequence[int]) -> Codes:
@@ -239,9 +241,11 @@ def _joined(codes: Sequence[AnyCodes], cells: Sequence[int]) -> Codes:
 
 def _margin_of(table: Floats, names: list[str], pair: tuple[str, str], origin: float) -> Moments:
     others = tuple(axis + 1 for axis, name in enumerate(names) if name not in pair)
-    count, weight, first = table.sum(axis=others)
-    mean = np.where(count > 0, _ratio(first, weight) + origin, 0.0)
-    return Moments(np.rint(count).astype(np.int64), weight, mean, np.full(count.shape, np.nan))
+    count, weight, first, second = table.sum(axis=others)
+    mean = _ratio(first, weight)
+    # A single member has no spread, whatever rounding says.
+    square = np.where(count > 1, np.maximum(second - mean * first, 0.0), 0.0)
+    return Moments(np.rint(count).astype(np.int64), weight, np.where(count > 0, mean + origin, 0.0), square)
 
 
 def _sums(codes: AnyCodes, values: Floats, cells: int) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -78,9 +78,49 @@ def benjamini_hochberg(p: Floats) -> Floats:
     return adjusted
 
 
-def adjust_within(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Return the table with ``p_adjusted`` computed within each combination of `by`."""
+def holm(p: Floats) -> Floats:
+    """Return p-values adjusted by Holm (1979); NaN stays NaN and does not count as a test.
+
+    Parameters
+    ----------
+    p
+        Any shape.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, np.nan, 0.04])).tolist()
+    [0.02, nan, 0.04]
+    """
+    adjusted = np.full(p.shape, np.nan)
+    tested = np.isfinite(p)
+    order = np.argsort(p[tested], kind="stable")
+    steps = p[tested][order] * np.arange(tested.sum(), 0, -1)
+    ordered = np.empty(len(order))
+    ordered[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    adjusted[tested] = ordered
+    return adjusted
+
+
+ADJUSTMENTS: dict[str, Callable[[Floats], Floats]] = {"bh": benjamini_hochberg, "holm": holm}
+
+
+def adjust_within(
+    table: pd.DataFrame, by: Sequence[str], method: str = "bh", columns: tuple[str, str] = ("p", "p_adjusted")
+) -> pd.DataFrame:
+    """Return the table with adjusted p computed within each combination of `by`.
+
+    Parameters
+    ----------
+    table
+        With the first of `columns`.
+    by
+        Columns whose combinations are the families of tests.
+    method
+        A key of ``ADJUSTMENTS``.
+    columns
+        What is adjusted, and where it goes.
+    """
     adjusted = np.full(len(table), np.nan)
     for rows in table.groupby(list(by), sort=False).indices.values():
-        adjusted[rows] = benjamini_hochberg(table["p"].to_numpy(dtype=np.float64)[rows])
-    return table.assign(p_adjusted=adjusted)
+        adjusted[rows] = ADJUSTMENTS[method](table[columns[0]].to_numpy(dtype=np.float64)[rows])
+    return table.assign(**{columns[1]: adjusted})

@@ -205,10 +205,10 @@ class PixelSample:
         """The continuous drivers."""
         return tuple(d for d in self.drivers if d.kind == "continuous")
 
-    def caveats(self) -> tuple[str, ...]:
-        """Return what a method must say of this sample: weights that it does not use, groups cut on the response."""
+    def caveats(self, *, weighted: bool = False) -> tuple[str, ...]:
+        """Return what a method must say of this sample: weights, if it does not use them, and groups cut on the response."""
         said: list[str] = []
-        if self.weights:
+        if self.weights and not weighted:
             said.append(f"The sample has weights ({self.weights}); this method does not use them, every row counts the same.")
         cut = [str(name) for name in self.memberships.columns if self._is_cut_on_response(str(name))]
         if cut:

@@ -11,13 +11,15 @@ from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.bars import Mark, bar_page
 from carbondrivers.reports.figures.panels import Rows
-from carbondrivers.reports.figures.triangle import page_width, strata_words, triangle_page
+from carbondrivers.reports.figures.triangle import adjustment_words, strata_words, triangle_page
+from carbondrivers.reports.figures.triangle_labels import page_width
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import INK, Journal, drawing, plain
 from carbondrivers.reports.style import journal as journal_of
 
 # A P that does not exist must look neither like a small nor like a large one.
 _WITHOUT_P = "//////"
+SHIFTED_KEY = "filled: P < 0.05, corrected for spatial autocorrelation"
 
 
 def factors(result: GeodetectorResult, ax: Axes | None = None, *, group: str = "all", journal: str | Journal = "jal") -> Axes:
@@ -62,17 +64,17 @@ def factor_pictures(result: GeodetectorResult, *, journal: Journal) -> list[Pict
         size = journal.size - (1.0 if len(names) > 1 else 0.5)
         response = result.label(str(table["response"].iloc[0]))
         sentences = [
-            f"response: {response}", f"n = {panels.count(result.n)}", strata_words(result),
+            f"response: {response}", f"n = {panels.count(result.n)}", strata_words(result), _whiskers(result, table),
             "sorted by q within each category, categories by their strongest driver",
         ]  # fmt: skip
         on = bar_page(
             result, table, value="q", draw=lambda ax, rows, s=size: _draw(ax, rows, s),  # type: ignore[misc]
             journal=journal, sentences=sentences, marker="s", more=_rarer_marks(table),
+            significance=SHIFTED_KEY if is_corrected(table) else panels.SIGNIFICANCE_KEY,
         )  # fmt: skip
         caption = (
             f"Explanatory power (q) of each driver for {response}, by group and driver category. "
-            f"{strata_words(result).capitalize()}. Open bars: naive P of the F test is 0.05 or more; naive, because it "
-            "takes neighbouring rows as independent."
+            f"{strata_words(result).capitalize()}. {_judged(result, table)}"
         )
         name = "factors" if index == 0 else f"factors_{index + 1}"
         found.append(Picture(name, on.figure, table, caption, "onehalf" if len(names) == 1 else "double"))
@@ -91,31 +93,63 @@ def interaction_pictures(result: GeodetectorResult, *, journal: Journal) -> list
         where = plain(panels.group_words(group))
         caption = (
             f"Explanatory power (q) of each driver (diagonal) and each pair of drivers, {where}. The "
-            "type of a pair is given where the F test of its non-additive part has a naive P < 0.05 after adjustment over the "
-            "pairs (Benjamini–Hochberg). Dashed frame: strongest pair."
+            f"type of a pair is given where the test of its non-additive part has a {_which(pairs)} P < 0.05 after adjustment "
+            f"over the pairs ({adjustment_words(result)}); the bar below is that part, as a share of the whole sum of squares, "
+            "with its interval. Dashed frame: strongest pair."
         )
         drivers = (result.factors["group"] == group).sum()
         found.append(Picture(name, on.figure, pairs, caption, page_width(int(drivers))))
     return found
 
 
+def is_corrected(table: pd.DataFrame) -> bool:
+    """Whether the rows have places, so that a P knows about autocorrelation."""
+    return bool(table["n_eff"].notna().any())
+
+
+def interval_of(table: pd.DataFrame) -> tuple[str, str]:
+    """Return the columns of the interval to draw: the corrected one where there is one."""
+    return ("ci_eff_low", "ci_eff_high") if is_corrected(table) else ("ci_low", "ci_high")
+
+
+def _which(table: pd.DataFrame) -> str:
+    return "corrected" if is_corrected(table) else "naive"
+
+
+def _whiskers(result: GeodetectorResult, table: pd.DataFrame) -> str:
+    level = f"{100 * float(result.parameters.get('confidence', 0.95)):g} %"
+    how = "with the effective n" if is_corrected(table) else "naive, every row independent"
+    return f"whiskers: {level} interval of the population's share, {how}; below the bar's end where chance adds to q"
+
+
+def _judged(result: GeodetectorResult, table: pd.DataFrame) -> str:
+    if not is_corrected(table):
+        return "Open bars: naive P is 0.05 or more; naive, because it takes neighbouring rows as independent."
+    return "Open bars: P corrected for spatial autocorrelation is 0.05 or more. Whiskers: interval with the effective n."
+
+
 def _rarer_marks(table: pd.DataFrame) -> list[Mark]:
-    return [({"hatch": _WITHOUT_P}, panels.NO_P)] if (table["q"].notna() & table["p"].isna()).any() else []
+    p = table["p_eff" if is_corrected(table) else "p"]
+    return [({"hatch": _WITHOUT_P}, panels.NO_P)] if (table["q"].notna() & p.isna()).any() else []
 
 
 def _draw(ax: Axes, rows: Rows, size: float) -> None:
-    q, p = (rows.table[c].to_numpy(dtype=np.float64) for c in ("q", "p"))
-    for y, value, naive, category in zip(rows.y, q, p, rows.categories, strict=True):
+    table = rows.table
+    q, p, low, high = (
+        table[c].to_numpy(dtype=np.float64) for c in ("q", "p_eff" if is_corrected(table) else "p", *interval_of(table))
+    )
+    for y, value, judged, a, b, category in zip(rows.y, q, p, low, high, rows.categories, strict=True):
         colour = panels.colour_of(category)
         if np.isfinite(value):
-            face = colour if naive < 0.05 else "white"
-            hatch = _WITHOUT_P if np.isnan(naive) else None
+            face = colour if judged < 0.05 else "white"
+            hatch = _WITHOUT_P if np.isnan(judged) else None
             ax.barh(y, value, height=0.62, facecolor=face, edgecolor=colour, linewidth=0.7, hatch=hatch)
+        if np.isfinite(value) and np.isfinite(a) and np.isfinite(b):
+            ax.plot([a, b], [y, y], color=INK, linewidth=0.8, marker="|", markersize=3.2, markeredgewidth=0.8, zorder=3)
     ax.axvline(0.0, color=INK, linewidth=0.6)
-    ax.set_xlim(0.0, max(0.02, float(np.nanmax(q, initial=0.0)) * 1.02))
-    panels.print_values(
-        ax, rows.y, np.nan_to_num(q), [panels.decimals(v, 3 if 0.0005 <= v < 0.0095 else 2) for v in q], size - 0.5
-    )
+    ends = np.nan_to_num(np.fmax(q, high))
+    ax.set_xlim(0.0, max(0.02, float(ends.max(initial=0.0)) * 1.02))
+    panels.print_values(ax, rows.y, ends, [panels.decimals(v, 3 if 0.0005 <= v < 0.0095 else 2) for v in q], size - 0.5)
     ax.locator_params(axis="x", nbins=5)
     ax.tick_params(axis="x", labelsize=size - 0.5)
     ax.set_xlabel("Explanatory power, q", fontsize=size, labelpad=1.5)

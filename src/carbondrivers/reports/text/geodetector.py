@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
-from carbondrivers.reports.words import number
+from carbondrivers.reports.words import number, p_text
 
 UNCLEAR = "not distinguishable"
+_TESTED = {
+    "f": "q was tested by the central F of the analysis of variance, which does not depend on the origin of the response;",
+    "welch": "q was tested by Welch's F for unequal variances (1951), which does not depend on the origin of the response;",
+    "permutation": "q and the non-additive parts were tested by permutation of rows;",
+    "spatial": "q was tested by the central F of the one-way analysis of variance and by a spatial null;",
+    "wang2016": "q was tested by the published noncentral F, which depends on the origin of the response;",
+}
+_RISKS = {"welch": "Welch's t", "games_howell": "Games and Howell 1976"}
 
 
 @text_of(GeodetectorResult)
@@ -22,11 +31,12 @@ def geodetector_text(result: GeodetectorResult) -> Text:
     methods = (
         "The geodetector's q = 1 - SSW/SST is the share of the response's sum of squares that lies between strata (Wang et "
         f"al. 2010, 2016). Continuous drivers were cut into {classes} classes ({cut}) within each group; categorical "
-        "drivers are strata as they are. q was tested by the central F of the one-way analysis of variance, which does not "
-        "depend on the origin of the response; epsilon² takes off what strata explain by chance. For each pair, q of the "
-        "crossed strata is given with its classic type and with the F test of the part that an additive fit of both "
-        "drivers leaves; without such a part at a naive P < 0.05, adjusted over the pairs of a group (Benjamini and Hochberg "
-        "1995), a pair is called not distinguishable from additive."
+        f"drivers are strata as they are. {_TESTED[str(result.parameters.get('p_method', 'f'))]} epsilon² takes off what "
+        "strata explain by chance. For each pair, q of the crossed strata is given with its classic type and with the F test "
+        "of the part that an additive fit of both drivers leaves; without such a part at P < 0.05, adjusted over the pairs "
+        f"of a group ({_adjustment(result)}), a pair is called not distinguishable from additive. The ecological detector "
+        "compares what two drivers explain of the same rows, two-sided and the same for either order; the risk detector compares "
+        f"the means of strata ({_RISKS[str(result.parameters.get('risk_test', 'welch'))]}).{_corrected(result)}"
     )
     return by_group(findings, methods)
 
@@ -35,12 +45,37 @@ def _groups(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(g), part) for g, part in table.dropna(subset=["q", "epsilon2"]).groupby("group", sort=False)]
 
 
+def _adjustment(result: GeodetectorResult) -> str:
+    return {"bh": "Benjamini and Hochberg 1995", "holm": "Holm 1979"}[str(result.parameters.get("adjust", "bh"))]
+
+
+def is_corrected(table: pd.DataFrame) -> bool:
+    """Whether any row has a P that knows about autocorrelation."""
+    return bool(table["p_eff"].notna().any())
+
+
+def _corrected(result: GeodetectorResult) -> str:
+    if not is_corrected(result.factors):
+        return ""
+    how = "by shifted grids or simulated fields" if result.parameters.get("p_method") == "spatial" else "by rings of distance"
+    return (
+        f" Beside every naive P stands one that allows for spatial autocorrelation, {how} (after Clifford, Richardson and "
+        "Hemon 1989), and it decides on pairs and strata; the interval of epsilon² is from resampled blocks of space."
+    )
+
+
 def _factor(result: GeodetectorResult, group: str, part: pd.DataFrame) -> str:
     top = part.iloc[int(part["q"].argmax())]
+    response, driver = result.label(str(top["response"])), result.label(str(top["driver"]))
+    reach = ""
+    if np.isfinite(top["epsilon2_low"]):
+        level = f"{100 * float(result.parameters['confidence']):g} % interval"
+        reach = f" ({level} {number(float(top['epsilon2_low']), 3)} to {number(float(top['epsilon2_high']), 3)})"
+    shown = p_text(float(top["p_eff"]))
+    judged = f", corrected P {shown if shown.startswith('<') else f'= {shown}'}" if shown else ""
     return (
-        f"Geodetector, {where(group)}: {result.label(str(top['driver']))} explains the largest share of "
-        f"{result.label(str(top['response']))} (q = {number(float(top['q']), 3)}, epsilon² = "
-        f"{number(float(top['epsilon2']), 3)}, n = {int(top['n']):,})."
+        f"Geodetector, {where(group)}: {driver} explains the largest share of {response} (q = {number(float(top['q']), 3)}, "
+        f"epsilon² = {number(float(top['epsilon2']), 3)}{reach}{judged}, n = {int(top['n']):,})."
     )
 
 
@@ -52,5 +87,5 @@ def _pair(result: GeodetectorResult, group: str, part: pd.DataFrame) -> str:
     return (
         f"Of the pairs, {one} and {two} explain most (q = {number(float(top['q']), 3)}, epsilon² = "
         f"{number(float(top['epsilon2']), 3)}, {verdict}); pairs not distinguishable from an additive effect: {unclear} of "
-        f"{of} (adjusted naive P)."
+        f"{of} (adjusted {'corrected' if is_corrected(result.interactions) else 'naive'} P)."
     )
