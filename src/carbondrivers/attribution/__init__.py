@@ -13,6 +13,7 @@ from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
 from carbondrivers.attribution.optimal_strata import OptimalStrataResult, apply_strata, optimise_strata
 from carbondrivers.attribution.optimal_zones import OptimalZonesResult, optimal_zones
+from carbondrivers.attribution.optimum_windows import OptimumWindowsResult, optimum_windows
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
@@ -39,6 +40,7 @@ __all__ = [
     "Method",
     "OptimalStrataResult",
     "OptimalZonesResult",
+    "OptimumWindowsResult",
     "PersistenceResult",
     "RecoveryResult",
     "Result",
@@ -63,6 +65,7 @@ __all__ = [
     "methods",
     "optimal_zones",
     "optimise_strata",
+    "optimum_windows",
     "persistence",
     "profile",
     "recovery",

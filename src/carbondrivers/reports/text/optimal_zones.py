@@ -36,7 +36,7 @@ def _group(result: OptimalZonesResult, group: str, part: pd.DataFrame) -> str:
     )
     q, driver = number(float(zones["q"].iloc[0]), 3), result.label(str(top["driver"]))
     return (
-        f"Optimal zones, {where(group)}: the {len(zones)} zones of all drivers explain q = {q} of {response}; the largest Shapley "
-        f"share is that of {driver} ({number(float(top['estimate']), 3)}{interval}; {100 * float(top['share']):.1f} % of that q, "
-        f"n = {int(top['n']):,})."
+        f"Optimal zones, {where(group)}: the {len(zones)} zones of all drivers explain q = {q} of {response}; the largest "
+        f"Shapley share is that of {driver} ({number(float(top['estimate']), 3)}{interval}; "
+        f"{100 * float(top['share']):.1f} % of that q, n = {int(top['n']):,})."
     )
