@@ -21,6 +21,7 @@ from carbondrivers.attribution.registry import Method, methods
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.seasonal_trend import SeasonalTrendResult, seasonal_trend
 from carbondrivers.attribution.seasonality import SeasonalityResult, seasonality
+from carbondrivers.attribution.spatial_association import SpatialAssociationResult, spatial_association
 from carbondrivers.attribution.stability import StabilityResult, stability
 from carbondrivers.attribution.time_correlation import TimeCorrelationResult, time_correlation
 from carbondrivers.attribution.transitions import transitions
@@ -47,6 +48,7 @@ __all__ = [
     "SampleResult",
     "SeasonalTrendResult",
     "SeasonalityResult",
+    "SpatialAssociationResult",
     "StabilityResult",
     "TimeCorrelationResult",
     "TrendResult",
@@ -71,6 +73,7 @@ __all__ = [
     "recovery",
     "seasonal_trend",
     "seasonality",
+    "spatial_association",
     "stability",
     "time_correlation",
     "transitions",
