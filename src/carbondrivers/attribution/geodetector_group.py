@@ -15,7 +15,7 @@ from carbondrivers.attribution.geodetector_bootstrap import epsilon2_interval
 from carbondrivers.attribution.geodetector_classic import Variant, classic_q, moved, wang2016
 from carbondrivers.attribution.geodetector_moments import Codes, Moments, cell_moments, pair_moments, q_of
 from carbondrivers.attribution.geodetector_null import Trial, chance_p
-from carbondrivers.attribution.geodetector_pairs import additive, ecological_test, non_additive_form
+from carbondrivers.attribution.geodetector_pairs import additive, additive_trace, ecological_test, non_additive_form
 from carbondrivers.attribution.geodetector_risks import RiskTest, differences, spreads, stratum_means
 from carbondrivers.attribution.geodetector_spatial import (
     FACTOR_SIDE,
@@ -305,7 +305,9 @@ class Pair:
             return {}
         share = fit.left / (fit.left + table.within)
         form = non_additive_form(fit, self.among, table.weight.ravel())
-        row: Row = dict(corrected_test(share, form, fit.df, group.n - fit.rank * group.kish, group.kish))
+        # What the additive fit took of an autocorrelated field is more than its rank.
+        spare = group.n - max(additive_trace(fit, self.among, table.weight.ravel()), fit.rank * group.kish)
+        row: Row = dict(corrected_test(share, form, fit.df, spare, group.kish))
         found = group.corrected_interval(row)
         low, high = (float(str(found[key])) * rest for key in ("ci_eff_low", "ci_eff_high"))
         row |= {"ci_eff_low": low, "ci_eff_high": high}

@@ -15,6 +15,7 @@ from carbondrivers.reports.figures.panels import Page
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import INK, RULE_INK, Journal, drawing, plain, with_unit
 from carbondrivers.reports.style import journal as journal_of
+from carbondrivers.reports.words import unit_words
 
 PANELS, COLUMNS, MOST_STRATA = 9, 3, 12
 _PITCH_MM, _HEAD_MM = 3.6, 13.0
@@ -52,7 +53,7 @@ def risks(
         if ax is None:
             tall = _PITCH_MM * len(table)
             ax = panels.page(profile.onehalf, 14.0 + tall).axes(42.0, 3.0, profile.onehalf - 46.0, tall)
-        _draw(ax, result, table, [panels.fit_lines(name, 38.0, size) for name in table["level"]], size)
+        _draw(ax, result, table, [panels.fit_lines(name, 38.0, size) for name in _names(table)], size)
         ax.set_xlabel(_axis_words(result), fontsize=size, labelpad=1.5)
     return ax
 
@@ -89,7 +90,7 @@ def _page(result: GeodetectorResult, group: str, drivers: list[str], journal: Jo
     width = journal.double
     panel = (width - 3.0 - 4.0 * (columns - 1)) / columns
     tables = [_strata_of(result, group, d) for d in drivers]
-    labels = [[panels.fit_lines(name, 0.42 * panel, size - 0.5) for name in table["level"]] for table in tables]
+    labels = [[panels.fit_lines(name, 0.42 * panel, size - 0.5) for name in _names(table)] for table in tables]
     room = max(panels.text_width(name, size - 0.5) for part in labels for name in part) + 2.0
     lines = [tables[i : i + columns] for i in range(0, len(tables), columns)]
     heights = [_PITCH_MM * max(len(table) for table in line) for line in lines]
@@ -145,6 +146,12 @@ def _letters(ax: Axes, rows: np.ndarray, ends: np.ndarray, marks: list[str], siz
         ax.text(end + 1.0 / across * (high - low), y, mark, fontsize=size, ha="left", va="center", color=INK)
 
 
+def _names(table: pd.DataFrame) -> list[str]:
+    """Return the names of strata, borders in three digits."""
+    rows = zip(table["level"], table["lower"], table["upper"], strict=True)
+    return [f"{low:.3g} to {high:.3g}".replace("-", "−") if np.isfinite(low) else str(name) for name, low, high in rows]
+
+
 def _ends(table: pd.DataFrame) -> tuple[str, str]:
     return ("ci_eff_low", "ci_eff_high") if table["ci_eff_low"].notna().any() else ("ci_low", "ci_high")
 
@@ -154,6 +161,12 @@ def _axis_words(result: GeodetectorResult) -> str:
     return with_unit(f"Mean {result.label(name)}", result.unit(name))
 
 
+def _foot_words(result: GeodetectorResult) -> str:
+    name = str(result.strata["response"].iloc[0])
+    unit = unit_words(result.unit(name))
+    return f"mean {result.label(name)}{f' ({unit})' if unit not in ('', '1', '-') else ''}"
+
+
 def _sentences(result: GeodetectorResult, group: str, drivers: list[str]) -> list[str]:
     table = result.strata.loc[(result.strata["group"] == group) & result.strata["driver"].isin(drivers)]
     level = f"{100 * float(result.parameters.get('confidence', 0.95)):g} %"
@@ -161,7 +174,7 @@ def _sentences(result: GeodetectorResult, group: str, drivers: list[str]) -> lis
     longest = int(table.groupby("driver").size().max())
     where = panels.group_words(group)
     return [
-        f"{where[:1].upper()}{where[1:]}: {_axis_words(result)} in each stratum with its {level} interval ({how})",
+        f"{where[:1].upper()}{where[1:]}: {_foot_words(result)} in each stratum with its {level} interval ({how})",
         f"strata that share a letter are not found to differ (adjusted {'corrected' if 'eff' in how else 'naive'} P)",
         f"the {MOST_STRATA} largest strata of a driver" if longest > MOST_STRATA else "",
         "panels sorted by q, each with its own scale" if len(drivers) > 1 else "",

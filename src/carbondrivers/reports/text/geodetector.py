@@ -35,8 +35,8 @@ def geodetector_text(result: GeodetectorResult) -> Text:
         "strata explain by chance. For each pair, q of the crossed strata is given with its classic type and with the F test "
         "of the part that an additive fit of both drivers leaves; without such a part at P < 0.05, adjusted over the pairs "
         f"of a group ({_adjustment(result)}), a pair is called not distinguishable from additive. The ecological detector "
-        "compares what two drivers explain of the same rows, two-sided and the same for either order; the risk detector compares "
-        f"the means of strata ({_RISKS[str(result.parameters.get('risk_test', 'welch'))]}).{_corrected(result)}"
+        "compares what two drivers explain of the same rows, two-sided and the same for either order; the risk detector "
+        f"compares the means of strata ({_RISKS[str(result.parameters.get('risk_test', 'welch'))]}).{_corrected(result)}"
     )
     return by_group(findings, methods)
 
