@@ -13,6 +13,9 @@ from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
 from carbondrivers.attribution.latent_model import LatentResult, latent_model
 from carbondrivers.attribution.latent_spec import LatentModel
+from carbondrivers.attribution.optimal_strata import OptimalStrataResult, apply_strata, optimise_strata
+from carbondrivers.attribution.optimal_zones import OptimalZonesResult, optimal_zones
+from carbondrivers.attribution.optimum_windows import OptimumWindowsResult, optimum_windows
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_model import path_model
 from carbondrivers.attribution.path_result import PathResult
@@ -23,6 +26,7 @@ from carbondrivers.attribution.registry import Method, methods
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.seasonal_trend import SeasonalTrendResult, seasonal_trend
 from carbondrivers.attribution.seasonality import SeasonalityResult, seasonality
+from carbondrivers.attribution.spatial_association import SpatialAssociationResult, spatial_association
 from carbondrivers.attribution.stability import StabilityResult, stability
 from carbondrivers.attribution.time_correlation import TimeCorrelationResult, time_correlation
 from carbondrivers.attribution.transitions import transitions
@@ -44,6 +48,9 @@ __all__ = [
     "LatentModel",
     "LatentResult",
     "Method",
+    "OptimalStrataResult",
+    "OptimalZonesResult",
+    "OptimumWindowsResult",
     "PathModel",
     "PathResult",
     "PersistenceResult",
@@ -52,12 +59,14 @@ __all__ = [
     "SampleResult",
     "SeasonalTrendResult",
     "SeasonalityResult",
+    "SpatialAssociationResult",
     "StabilityResult",
     "TimeCorrelationResult",
     "TrendResult",
     "ZoneRule",
     "ZoningResult",
     "account",
+    "apply_strata",
     "class_summary",
     "clusters",
     "collinearity",
@@ -70,12 +79,16 @@ __all__ = [
     "group_series",
     "latent_model",
     "methods",
+    "optimal_zones",
+    "optimise_strata",
+    "optimum_windows",
     "path_model",
     "persistence",
     "profile",
     "recovery",
     "seasonal_trend",
     "seasonality",
+    "spatial_association",
     "stability",
     "time_correlation",
     "transitions",

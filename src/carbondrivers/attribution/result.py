@@ -23,6 +23,7 @@ GRAMMAR = frozenset(
     n_units r2 r2_low r2_high r_squared rmse rmse_low rmse_high mae bias bias_low bias_high bias_relative slope
     id part neighbours deviate lag local_moran local_z lisa_class gi_p gi_p_adjusted gi_class
     given measure block log10_p_eff std_error_eff ci_boot_low ci_boot_high p_equivalent aic aic_difference
+    q_cv chosen lower_2 upper_2 psd psd_driver cpsd
     level_2 n_units first last area_first_km2 area_last_km2 gain_km2 loss_km2 net_km2 value density
     """.split()  # noqa: SIM905 - a list of names reads best as words
 )

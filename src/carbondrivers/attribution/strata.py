@@ -1,29 +1,36 @@
 """Strata: cutting a continuous driver into classes.
 
 Classes are right-closed and the lowest includes its lower border, as in R's ``cut(include.lowest = TRUE)``:
-``[b0, b1], (b1, b2], ...``. Quantile breaks are of type 7. Natural breaks are the exact optimum of Fisher (1958),
-doi:10.1080/01621459.1958.10501479, by dynamic programming over the distinct values (over at most 1,024 bins of equal
-counts that never split a tie, where there are more).
+``[b0, b1], (b1, b2], ...``. The rules are those of ``strata_kernels`` (quantile, equal, natural, geometric, sd, head_tails)
+and, where a response is given, of ``strata_optimal``: ``tree`` (leaves of a regression tree) and ``optimal`` (the classes that
+explain the response best). Borders of one's own are given as they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from carbondrivers.attribution.inference import Floats
+from carbondrivers.attribution.strata_kernels import RULES, Codes, Ordered, natural_all, ordered, running_sums, stops
+from carbondrivers.attribution.strata_optimal import MAX_BINS as MAX_BINS
+from carbondrivers.attribution.strata_optimal import optimal_runs, tree_runs, value_bins
 from carbondrivers.errors import OptionError, choose
 
-StrataMethod = Literal["quantile", "equal", "natural"]
+StrataMethod = Literal["quantile", "equal", "natural", "geometric", "sd", "head_tails"]
 STRATA_METHODS: tuple[StrataMethod, ...] = get_args(StrataMethod)
-MAX_BINS = 1024
-Codes = NDArray[np.int64]
+SearchMethod = Literal["quantile", "equal", "natural", "geometric", "sd", "head_tails", "tree", "optimal"]
+SEARCH_METHODS: tuple[SearchMethod, ...] = get_args(SearchMethod)
+# These look at the response: what they find has to be judged on other rows, or by permutations that search again.
+SUPERVISED: tuple[SearchMethod, ...] = ("tree", "optimal")
 
 
-def breaks(values: Floats, method: StrataMethod = "quantile", classes: int = 6) -> Floats:
+def breaks(
+    values: Floats, method: SearchMethod = "quantile", classes: int = 6, *, y: Floats | None = None, min_size: int = 1
+) -> Floats:
     """Return the class borders of `values`.
 
     Parameters
@@ -31,9 +38,14 @@ def breaks(values: Floats, method: StrataMethod = "quantile", classes: int = 6) 
     values
         Finite values, shape (n,).
     method
-        ``"quantile"``, ``"equal"`` (width) or ``"natural"`` (least within-class sum of squares).
+        ``"quantile"``, ``"equal"`` (width), ``"natural"`` (least within-class sum of squares), ``"geometric"``, ``"sd"``
+        (standard deviations), ``"head_tails"``, or, with `y`, ``"tree"`` or ``"optimal"``.
     classes
         Number of classes asked for, 2 or more.
+    y
+        The response, shape (n,), for the last two.
+    min_size
+        Fewest rows of a class; smaller classes are joined to a neighbour.
 
     Returns
     -------
@@ -41,23 +53,71 @@ def breaks(values: Floats, method: StrataMethod = "quantile", classes: int = 6) 
         Ascending borders, shape (k + 1,), the first the minimum (the next smaller number, where the minimum is a class
         of its own) and the last the maximum; k is smaller than `classes` where ties leave fewer classes.
 
+    Raises
+    ------
+    OptionError
+        If an option is outside its list or range, or `y` is missing where it is needed.
+
     Examples
     --------
     >>> breaks(np.array([0.0, 1, 2, 3, 10, 11]), "natural", 2).tolist()
     [0.0, 3.0, 11.0]
     """
-    choose(method, STRATA_METHODS, "strata method")
+    choose(method, SEARCH_METHODS, "strata method")
     if classes < 2:
         raise OptionError(f"classes must be 2 or more, got {classes!r}")
-    low, high = float(values.min()), float(values.max())
-    if method == "equal":
-        borders = low + (high - low) * np.arange(classes + 1) / classes
-    elif method == "quantile":
-        borders = np.quantile(values, np.arange(classes + 1) / classes)
+    if isinstance(min_size, bool) or not isinstance(min_size, int) or min_size < 1:
+        raise OptionError(f"min_size must be a whole number of 1 or more, got {min_size!r}")
+    if method in SUPERVISED and y is None:
+        raise OptionError(f"strata method {method!r} needs a response: use it through optimise_strata, or give y")
+    rows = ordered(values)
+    return with_ends(rows, inner_borders(rows, method, classes, None if y is None else y - y.mean(), min_size)[classes])
+
+
+def inner_borders(rows: Ordered, method: str, classes: int, y: Floats | None, min_size: int = 1) -> dict[int, Floats]:
+    """Return the inner borders of the classes that a rule gives for 2, 3, ... `classes`, every border used.
+
+    Parameters
+    ----------
+    rows
+        The driver, sorted once.
+    method
+        One of ``SEARCH_METHODS``.
+    classes
+        Largest number of classes.
+    y
+        Centred response, shape (n,), for ``"tree"`` and ``"optimal"``.
+    min_size
+        Fewest rows of a class.
+    """
+    if method == "natural":
+        found = natural_all(rows, classes, min_size)
+    elif method in SUPERVISED and y is not None:
+        found = _supervised(rows, method, classes, y, min_size)
     else:
-        return _natural(values, classes)
-    borders[0], borders[-1] = low, high
-    return np.unique(borders)
+        found = {k: RULES[method](rows, k) for k in range(2, classes + 1)}
+    borders: dict[int, Floats] = {}
+    for k in range(2, classes + 1):
+        ends = stops(rows, found[k], min_size)
+        # Of borders with no value between them the highest is kept, as the printed one.
+        at = np.searchsorted(rows.distinct, found[k], side="right")
+        borders[k] = found[k][np.searchsorted(at, ends[:-1], side="right") - 1]
+    return borders
+
+
+def _supervised(rows: Ordered, method: str, classes: int, y: Floats, min_size: int) -> dict[int, Floats]:
+    ends = value_bins(rows.counts)
+    weight = np.add.reduceat(rows.counts, ends[:-1])
+    sums = np.diff(running_sums(rows, y)[ends])
+    runs = (optimal_runs if method == "optimal" else tree_runs)(weight, sums, classes, min_size)
+    return {k: rows.distinct[ends[1:][last[:-1]] - 1] for k, last in runs.items()}
+
+
+def with_ends(rows: Ordered, inner: Floats) -> Floats:
+    """Return inner borders with their ends: the minimum (a little less, where it is a class of its own) and the maximum."""
+    low, high = rows.distinct[:1], rows.distinct[-1:]
+    first = np.nextafter(low, -np.inf) if len(inner) and inner[0] <= low[0] else low
+    return np.concatenate([first, inner, high]) if len(rows.distinct) > 1 else low
 
 
 def assign(values: Floats, borders: Floats) -> Codes:
@@ -72,22 +132,61 @@ def assign(values: Floats, borders: Floats) -> Codes:
     return np.searchsorted(inner, values, side="left").astype(np.int64)
 
 
-def stratify(column: pd.Series, method: StrataMethod, classes: int) -> tuple[Codes, list[str], Floats | None]:
+def stratify(
+    column: pd.Series,
+    method: SearchMethod,
+    classes: int,
+    *,
+    y: Floats | None = None,
+    min_size: int = 1,
+    borders: Sequence[float] | Floats | None = None,
+) -> tuple[Codes, list[str], Floats | None]:
     """Return codes, the name of each stratum and the borders (None for a categorical column).
 
     Strata without a member are left out, so every code occurs.
+
+    Parameters
+    ----------
+    column
+        A driver without gaps.
+    method, classes, y, min_size
+        As in ``breaks``; not used for a categorical column.
+    borders
+        Inner borders of one's own, ascending, in place of a rule.
+
+    Raises
+    ------
+    OptionError
+        As ``breaks``; or if `borders` are not ascending numbers, or part no two values.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
-        raw, names, borders = column.cat.codes.to_numpy(dtype=np.int64), [str(c) for c in column.cat.categories], None
+        raw, names, found = column.cat.codes.to_numpy(dtype=np.int64), [str(c) for c in column.cat.categories], None
     else:
         values = column.to_numpy(dtype=np.float64)
-        borders = breaks(values, method, classes)
-        raw = assign(values, borders)
-        names = [f"{'[' if i == 0 else '('}{a:.6g}, {b:.6g}]" for i, (a, b) in enumerate(_pairs(borders))]
+        found = breaks(values, method, classes, y=y, min_size=min_size) if borders is None else _own(column, borders)
+        raw = assign(values, found)
+        names = class_names(found)
     used, codes = np.unique(raw.astype(np.int64), return_inverse=True)
-    if borders is not None and len(used) < len(borders) - 1:
-        return codes.astype(np.int64), [names[i] for i in used], _merge(borders, used.astype(np.int64))
-    return codes.astype(np.int64), [names[i] for i in used], borders
+    if found is not None and len(used) < len(found) - 1:
+        return codes.astype(np.int64), [names[i] for i in used], _merge(found, used.astype(np.int64))
+    return codes.astype(np.int64), [names[i] for i in used], found
+
+
+def class_names(borders: Floats) -> list[str]:
+    """Return ``["[0, 5]", "(5, 10]"]`` for borders 0, 5, 10."""
+    return [f"{'[' if i == 0 else '('}{a:.6g}, {b:.6g}]" for i, (a, b) in enumerate(_pairs(borders))]
+
+
+def _own(column: pd.Series, borders: Sequence[float] | Floats) -> Floats:
+    inner, values = np.asarray(borders, dtype=np.float64), column.to_numpy(dtype=np.float64)
+    name = column.name
+    if inner.ndim != 1 or not len(inner) or not np.isfinite(inner).all() or (np.diff(inner) <= 0).any():
+        raise OptionError(f"borders of {name!r} must be ascending numbers such as [200, 400], got {list(borders)!r}")
+    low, high = float(values.min()), float(values.max())
+    inside = inner[(inner >= low) & (inner < high)]
+    if not len(inside):
+        raise OptionError(f"borders of {name!r} part no two values: they must lie between {low:g} and {high:g}")
+    return with_ends(ordered(values), inside)
 
 
 def _pairs(borders: Floats) -> list[tuple[float, float]]:
@@ -100,49 +199,3 @@ def _merge(borders: Floats, used: Codes) -> Floats:
     if len(borders) < 2:
         return borders
     return np.asarray([borders[0], *borders[used[:-1] + 1], borders[-1]], dtype=np.float64)
-
-
-def _natural(values: Floats, classes: int) -> Floats:
-    """Return natural breaks by dynamic programming on tie-respecting bins."""
-    distinct, counts = np.unique(values, return_counts=True)
-    if len(distinct) <= classes:
-        return np.concatenate([np.nextafter(distinct[:1], -np.inf), distinct])
-    scale = (distinct - distinct.mean()) / (np.ptp(distinct) or 1.0)
-    edges = _bin_ends(counts)
-    weight = np.add.reduceat(counts, edges[:-1]).astype(np.float64)
-    first = np.add.reduceat(counts * scale, edges[:-1])
-    second = np.add.reduceat(counts * scale**2, edges[:-1])
-    ends = _optimal_ends(weight, first, second, classes)
-    upper = distinct[edges[1:] - 1][ends]
-    lowest = np.nextafter(distinct[:1], -np.inf) if upper[0] == distinct[0] else distinct[:1]
-    return np.concatenate([lowest, upper])
-
-
-def _bin_ends(counts: Codes) -> Codes:
-    """Return borders (as positions in the distinct values) of at most ``MAX_BINS`` bins of nearly equal counts."""
-    if len(counts) <= MAX_BINS:
-        return np.arange(len(counts) + 1)
-    share = np.cumsum(counts) / counts.sum()
-    ends = np.searchsorted(share, np.arange(1, MAX_BINS) / MAX_BINS, side="left") + 1
-    return np.unique(np.concatenate([[0], ends, [len(counts)]]))
-
-
-def _optimal_ends(weight: Floats, first: Floats, second: Floats, classes: int) -> Codes:
-    """Return the last bin of each of `classes` runs with the least within-run sum of squares."""
-    w, s, ss = (np.concatenate([[0.0], np.cumsum(part)]) for part in (weight, first, second))
-    m = len(weight)
-    count = w[None, 1:] - w[:-1, None]
-    total = s[None, 1:] - s[:-1, None]
-    square = ss[None, 1:] - ss[:-1, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cost = np.where(count > 0, square - total**2 / count, np.inf)
-    best = cost[0]
-    origin = np.zeros((classes, m), dtype=np.int64)
-    for k in range(1, classes):
-        total_cost = np.concatenate([[np.inf], best[:-1]])[:, None] + cost
-        origin[k] = np.argmin(total_cost, axis=0)
-        best = np.min(total_cost, axis=0)
-    ends = [m - 1]
-    for k in range(classes - 1, 0, -1):
-        ends.append(int(origin[k, ends[-1]]) - 1)
-    return np.asarray(ends[::-1], dtype=np.int64)

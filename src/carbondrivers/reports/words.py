@@ -172,3 +172,22 @@ def largest_first(classes: pd.DataFrame) -> str:
     part = classes.loc[classes["n"] > 0].sort_values("share", ascending=False, kind="stable")
     rows = zip(part["level"], part["share"], strict=True)
     return joined([f"{100 * share:.1f} % {level[:1].lower()}{level[1:]}" for level, share in rows])
+
+
+_RULES = {
+    "quantile": "quantiles", "equal": "equal widths", "natural": "natural breaks", "geometric": "geometric",
+    "sd": "standard deviations", "head_tails": "head/tails", "tree": "regression tree", "optimal": "optimal for the response",
+    "one_se": "one standard error",
+    "cv": "best cross-validated q", "max_q": "largest q", "loess": "loess rule",
+}  # fmt: skip
+
+
+def spelled_rule(name: str) -> str:
+    """Return a rule of the strata, or of their choice, in words.
+
+    Examples
+    --------
+    >>> spelled_rule("sd"), spelled_rule("classes as given")
+    ('standard deviations', 'classes as given')
+    """
+    return _RULES.get(name, name)
