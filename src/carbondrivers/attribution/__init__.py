@@ -1,6 +1,7 @@
 """The statistics: pixel sample or raster stack in, frozen result out."""
 
 from carbondrivers.attribution.accounts import AccountResult, account
+from carbondrivers.attribution.carbon_forest import CarbonForestResult, carbon_forest
 from carbondrivers.attribution.class_summary import class_summary
 from carbondrivers.attribution.clusters import ClusterResult, clusters
 from carbondrivers.attribution.collinearity import CollinearityResult, collinearity
@@ -13,6 +14,7 @@ from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
+from carbondrivers.attribution.random_forest import CarbonStorageForest
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
 from carbondrivers.attribution.registry import Method, methods
 from carbondrivers.attribution.result import Result
@@ -22,16 +24,21 @@ from carbondrivers.attribution.stability import StabilityResult, stability
 from carbondrivers.attribution.time_correlation import TimeCorrelationResult, time_correlation
 from carbondrivers.attribution.transitions import transitions
 from carbondrivers.attribution.trend import TrendResult, trend
+from carbondrivers.attribution.validation import ValidationResult, validate
+from carbondrivers.attribution.validation_folds import Folds, make_folds
 from carbondrivers.attribution.weighted_clusters import weighted_clusters
 
 __all__ = [
     "AccountResult",
+    "CarbonForestResult",
+    "CarbonStorageForest",
     "ClusterResult",
     "CollinearityResult",
     "CorrelationResult",
     "DrivingRule",
     "DrivingTypesResult",
     "EvaluationResult",
+    "Folds",
     "FutureResult",
     "GeodetectorResult",
     "Method",
@@ -44,7 +51,9 @@ __all__ = [
     "StabilityResult",
     "TimeCorrelationResult",
     "TrendResult",
+    "ValidationResult",
     "account",
+    "carbon_forest",
     "class_summary",
     "clusters",
     "collinearity",
@@ -55,6 +64,7 @@ __all__ = [
     "evaluate",
     "future",
     "group_series",
+    "make_folds",
     "methods",
     "persistence",
     "profile",
@@ -65,5 +75,6 @@ __all__ = [
     "time_correlation",
     "transitions",
     "trend",
+    "validate",
     "weighted_clusters",
 ]
