@@ -66,7 +66,7 @@ def test_scores_lie_in_the_bands_of_r(mtry: int) -> None:
     found = {
         "r2.train": r2(train["C"].to_numpy(), forest.predict(train[FEATURES])),
         "r2.val": r2(test["C"].to_numpy(), forest.predict(test[FEATURES])),
-        "r2.oob": r2(train["C"].to_numpy(), forest.oob_prediction_),
+        "r2.oob": r2(train["C"].to_numpy(), forest.oob_predict(train[FEATURES])),
     }
     for name, value in found.items():
         assert abs(value - bands[name].mean()) < 4.0 * bands[name].std(), (name, value, bands[name].mean())
@@ -107,7 +107,7 @@ def test_permuting_an_idle_driver_costs_nothing_and_a_pair_goes_together() -> No
     assert abs(rise[0] - 2 * 9.0) < 5.0  # permuting a driver of effect b costs about 2 b^2 var(x)
     pair = forest.oob_permutation(x, y, np.array([0, 0, 1])).mean(axis=0)
     assert pair[0] > rise[0]
-    assert np.isnan(forest.oob_prediction_).sum() == 0
+    assert np.isnan(forest.oob_predict(x)).sum() == 0
 
 
 @pytest.mark.parametrize(

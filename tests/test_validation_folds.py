@@ -180,9 +180,9 @@ def test_spatial_folds_need_places() -> None:
 
 def test_few_blocks_make_fewer_folds_and_few_rows_are_said() -> None:
     folds = make_folds(smooth(40), kind="spatial_blocks", size=40.0)
-    assert folds.units == 9
-    assert folds.n == 4
-    assert "4 folds instead of 10" in folds.note
+    assert folds.units == 4
+    assert folds.n == 2
+    assert "2 folds instead of 10" in folds.note
     assert "Only 40 rows" in folds.note
 
 

@@ -1,6 +1,7 @@
 """The statistics: pixel sample or raster stack in, frozen result out."""
 
 from carbondrivers.attribution.accounts import AccountResult, account
+from carbondrivers.attribution.carbon_forest import CarbonForestResult, carbon_forest
 from carbondrivers.attribution.class_summary import class_summary
 from carbondrivers.attribution.clusters import ClusterResult, clusters
 from carbondrivers.attribution.collinearity import CollinearityResult, collinearity
@@ -21,6 +22,7 @@ from carbondrivers.attribution.path_model import path_model
 from carbondrivers.attribution.path_result import PathResult
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
+from carbondrivers.attribution.random_forest import CarbonStorageForest
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
 from carbondrivers.attribution.registry import Method, methods
 from carbondrivers.attribution.result import Result
@@ -31,18 +33,23 @@ from carbondrivers.attribution.stability import StabilityResult, stability
 from carbondrivers.attribution.time_correlation import TimeCorrelationResult, time_correlation
 from carbondrivers.attribution.transitions import transitions
 from carbondrivers.attribution.trend import TrendResult, trend
+from carbondrivers.attribution.validation import ValidationResult, validate
+from carbondrivers.attribution.validation_folds import Folds, make_folds
 from carbondrivers.attribution.weighted_clusters import weighted_clusters
 from carbondrivers.attribution.zone_rules import ZoneRule
 from carbondrivers.attribution.zoning import ZoningResult, zoning
 
 __all__ = [
     "AccountResult",
+    "CarbonForestResult",
+    "CarbonStorageForest",
     "ClusterResult",
     "CollinearityResult",
     "CorrelationResult",
     "DrivingRule",
     "DrivingTypesResult",
     "EvaluationResult",
+    "Folds",
     "FutureResult",
     "GeodetectorResult",
     "LatentModel",
@@ -63,10 +70,12 @@ __all__ = [
     "StabilityResult",
     "TimeCorrelationResult",
     "TrendResult",
+    "ValidationResult",
     "ZoneRule",
     "ZoningResult",
     "account",
     "apply_strata",
+    "carbon_forest",
     "class_summary",
     "clusters",
     "collinearity",
@@ -78,6 +87,7 @@ __all__ = [
     "future",
     "group_series",
     "latent_model",
+    "make_folds",
     "methods",
     "optimal_zones",
     "optimise_strata",
@@ -93,6 +103,7 @@ __all__ = [
     "time_correlation",
     "transitions",
     "trend",
+    "validate",
     "weighted_clusters",
     "zoning",
 ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from carbondrivers.attribution.inference import Floats
 
 Codes = NDArray[np.int64]
-CANDIDATES, SMALLEST_CLUSTER = 12, 5
+CANDIDATES, SMALLEST_CLUSTER, SPARE = 12, 5, 0.1
 
 
 def square_blocks(plane: Floats, side: float) -> Codes:
@@ -24,16 +24,18 @@ def square_blocks(plane: Floats, side: float) -> Codes:
     plane
         Places, (n, 2).
     side
-        Of the blocks, in the same unit. The far edge belongs to the last block.
+        Of the blocks, in the same unit; they are made a little wider, so that they fill the extent evenly.
 
     Examples
     --------
     >>> square_blocks(np.array([[0.0, 0.0], [4.0, 0.0], [10.0, 9.0]]), 5.0).tolist()
     [0, 0, 1]
     """
-    low = plane.min(axis=0)
-    last = np.maximum(np.ceil(np.ptp(plane, axis=0) / side * (1.0 - 1e-12)) - 1.0, 0.0)
-    return numbered(np.asarray(np.minimum(np.floor((plane - low) / side), last)))
+    low, extent = plane.min(axis=0), np.ptp(plane, axis=0)
+    # As many as fit, so that none is a sliver at the edge; a tenth of a side may be lacking, as the outer cells have halves.
+    across = np.maximum(np.floor(extent / side + SPARE), 1.0)
+    width = np.where(extent > 0.0, extent / across, 1.0)
+    return numbered(np.asarray(np.minimum(np.floor((plane - low) / width), across - 1.0)))
 
 
 def numbered(keys: NDArray[np.generic]) -> Codes:

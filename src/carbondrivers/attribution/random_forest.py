@@ -9,7 +9,7 @@ scikit-learn counts different rows, so that about 0.632 (k + 1) reproduces R. Ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
@@ -65,8 +65,6 @@ class CarbonStorageForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     decrease_ : numpy.ndarray
         (p,): decrease of the squared error that splits on each driver bring, averaged over trees, in squared units of the
         response times rows.
-    oob_prediction_ : numpy.ndarray
-        (n,): mean of the trees that did not see the row; NaN where every tree saw it.
 
     Examples
     --------
@@ -157,7 +155,6 @@ class CarbonStorageForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.decrease_ = len(response) * np.mean(
             [tree.tree_.compute_feature_importances(normalize=False) for tree in self.forest_.estimators_], axis=0
         )
-        self.oob_prediction_ = self._oob(self._scaled(drivers))
         return self
 
     def predict(self, X: ArrayLike) -> Floats:
@@ -166,11 +163,63 @@ class CarbonStorageForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         drivers = validate_data(self, X, dtype=np.float64, reset=False)
         return np.asarray(self.forest_.predict(self._scaled(drivers)), dtype=np.float64)
 
+    def refit(self, X: Floats, y: Floats, trees: int, seed: int) -> tuple[Floats, Callable[[Floats], Floats]]:
+        """Grow a few trees on other rows, at a fraction of the cost of a forest of its own.
+
+        Parameters
+        ----------
+        X, y
+            Rows, on the columns that the forest was fitted to.
+        trees, seed
+            How many; of their rows and columns.
+
+        Returns
+        -------
+        shares : numpy.ndarray
+            As ``shares`` gives them.
+        predict : callable
+            Estimates (m,) from drivers (m, p).
+        """
+        check_is_fitted(self)
+        scaled, response = self._scaled(X), np.asarray(y, dtype=np.float64)
+        base, rng, grown = self.forest_.estimator_, np.random.default_rng(seed), []
+        chosen = {name: self.forest_.get_params()[name] for name in self.forest_.estimator_params if name != "random_state"}
+        for _ in range(trees):
+            taken = rng.integers(0, len(response), len(response)) if self.bootstrap else np.arange(len(response))
+            weight = np.bincount(taken, minlength=len(response)).astype(np.float64)
+            tree = type(base)(**chosen, random_state=int(rng.integers(2**31)))
+            grown.append(tree.fit(scaled, response, sample_weight=weight, check_input=False))
+        decrease = np.mean([tree.tree_.compute_feature_importances(normalize=False) for tree in grown], axis=0)
+        total = float(decrease.sum())
+
+        def predict(drivers: Floats) -> Floats:
+            places = self._scaled(drivers)
+            return np.asarray(np.mean([tree.tree_.predict(places).reshape(-1) for tree in grown], axis=0), dtype=np.float64)
+
+        return np.asarray(decrease / (total if total > 0.0 else np.nan)), predict
+
     def shares(self) -> Floats:
         """Return each driver's share of the summed decrease, (p,), adding to one; NaN where no tree has split."""
         check_is_fitted(self)
         total = float(self.decrease_.sum())
         return np.asarray(self.decrease_ / (total if total > 0.0 else np.nan))
+
+    def oob_predict(self, X: ArrayLike) -> Floats:
+        """Return the mean of the trees that did not see a row, (n,); NaN where every tree saw it.
+
+        Parameters
+        ----------
+        X
+            What the forest was fitted to, in the same order of rows.
+        """
+        check_is_fitted(self)
+        scaled = self._scaled(np.asarray(X, dtype=np.float64))
+        total, trees = np.zeros(len(scaled)), np.zeros(len(scaled))
+        for tree, left_out in self._left_out(len(scaled)):
+            if len(left_out):
+                total[left_out] += tree.predict(scaled[left_out])
+                trees[left_out] += 1.0
+        return np.asarray(np.divide(total, trees, out=np.full(len(scaled), np.nan), where=trees > 0))
 
     def oob_permutation(self, X: ArrayLike, y: ArrayLike, groups: NDArray[np.int64] | None = None) -> Floats:
         """Return how much the out-of-bag mean squared error of a tree rises when a driver is permuted, tree by tree.
@@ -215,11 +264,3 @@ class CarbonStorageForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             seen = np.zeros(rows, dtype=bool)
             seen[taken] = True
             yield tree, np.flatnonzero(~seen)
-
-    def _oob(self, scaled: NDArray[np.float32]) -> Floats:
-        total, trees = np.zeros(len(scaled)), np.zeros(len(scaled))
-        for tree, left_out in self._left_out(len(scaled)):
-            if len(left_out):
-                total[left_out] += tree.predict(scaled[left_out])
-                trees[left_out] += 1.0
-        return np.asarray(np.divide(total, trees, out=np.full(len(scaled), np.nan), where=trees > 0))

@@ -21,6 +21,7 @@ GRAMMAR = frozenset(
     sd min q25 median q75 max classes mode
     month month_mean resultant amplitude sink_months
     n_units r2 r2_low r2_high r_squared rmse rmse_low rmse_high mae bias bias_low bias_high bias_relative slope
+    fold distance gap
     id part neighbours deviate lag local_moran local_z lisa_class gi_p gi_p_adjusted gi_class
     given measure block log10_p_eff std_error_eff ci_boot_low ci_boot_high p_equivalent aic aic_difference
     q_cv chosen lower_2 upper_2 psd psd_driver cpsd

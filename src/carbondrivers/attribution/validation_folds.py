@@ -224,6 +224,22 @@ def _checked(n: object, size: object, buffer: object, sample: PixelSample) -> tu
     return n, None if size is None or size == "auto" else _length(size, "size", "auto or "), _length(buffer, "buffer")
 
 
+def plane(sample: PixelSample) -> Floats:
+    """Return the places of a sample on a plane, (n, 2): km, or the coordinates' unit without a reference system.
+
+    Degrees are shortened by the cosine of the mean latitude.
+    """
+    xy = _xy(sample)
+    if not sample.is_geographic:
+        return places(xy[:, 0], xy[:, 1], sample.crs).points
+    lon, lat = np.radians(xy).T
+    return np.asarray(EARTH_RADIUS_KM * np.column_stack([lon * np.cos(lat.mean()), lat]))
+
+
+def _xy(sample: PixelSample) -> Floats:
+    return sample.frame[list(sample.coordinates or ())].to_numpy(dtype=np.float64)
+
+
 def _length(value: object, what: str, also: str = "") -> float | None:
     if value is None:
         return None
@@ -281,12 +297,12 @@ class _Maker:
         return self._whole(self._labels(given), "group", "groups")
 
     def blocks(self, kind: str, residuals: ArrayLike | None) -> Folds:
-        plane, found = self._plane(), None
+        flat, found = plane(self.sample), None
         side = self.size
         if side is None:
             found = self._variogram(residuals)
-            side = self._side(found, float(np.ptp(plane, axis=0).max()))
-        units = square_blocks(plane, side)
+            side = self._side(found, float(np.ptp(flat, axis=0).max()))
+        units = square_blocks(flat, side)
         if kind == "buffer" and self.buffer is None:
             self.buffer = side / 2.0
         return self._whole(units, kind, "blocks", side, found)
@@ -388,18 +404,11 @@ class _Maker:
         return numbered(labels.astype(str).to_numpy(dtype=str)[:, None])
 
     def _xy(self) -> Floats:
-        return self.sample.frame[list(self.sample.coordinates or ())].to_numpy(dtype=np.float64)
+        return _xy(self.sample)
 
     def _places(self) -> Places:
         xy = self._xy()
         return places(xy[:, 0], xy[:, 1], self.sample.crs)
-
-    def _plane(self) -> Floats:
-        """Return places on a plane, km; degrees are shortened by the cosine of the mean latitude."""
-        if not self.sample.is_geographic:
-            return self._places().points
-        lon, lat = np.radians(self._xy()).T
-        return EARTH_RADIUS_KM * np.column_stack([lon * np.cos(lat.mean()), lat])
 
     def _lattice(self) -> Floats:
         """Return a lattice of about 2,000 places over the hull of the rows."""
