@@ -98,7 +98,13 @@ def _drivers() -> dict[str, xr.DataArray]:
 
 
 # What some methods take beside their first input.
-MORE: dict[str, Callable[[], dict[str, object]]] = {"time_correlation": lambda: {"drivers": _drivers()}}
+MORE: dict[str, Callable[[], dict[str, object]]] = {
+    "time_correlation": lambda: {"drivers": _drivers()},
+    "boosted_trees": lambda: {
+        "n_trees": 20, "tree_complexity": [2], "learning_rate": [0.2], "n_folds": 3, "shadow_sets": 2, "seeds": 1, "bands": 5,
+        "repeats": 1,
+    },
+}  # fmt: skip
 
 
 def _run(method: Method, given: object) -> Result:
@@ -164,13 +170,13 @@ def test_report_has_words_tables_and_figures_for_it(method: Method) -> None:
 @each_sample_method
 def test_order_of_rows_columns_and_index_does_not_matter(method: Method) -> None:
     frame = _frame()
-    one = method.door(_sample(frame))
+    one = _run(method, _sample(frame))
     columns = frame[["nep", "soil", "dem", "y", "rain", "x"]].assign(unused="text")
     columns.index = pd.Index([7, 7, *range(100, 188)])
-    _assert_same(one, method.door(_sample(columns, DRIVERS[::-1])))
+    _assert_same(one, _run(method, _sample(columns, DRIVERS[::-1])))
     shuffled = frame.sample(frac=1, random_state=3)
     summary = [c for c in GRAMMAR if c not in ("x", "y", "estimate")]
-    two = method.door(_sample(shuffled))
+    two = _run(method, _sample(shuffled))
     for name in (n for n in one.tables if n != "points"):
         kept = [c for c in one.tables[name].columns if c in summary]
         pd.testing.assert_frame_equal(one.tables[name][kept], two.tables[name][kept], rtol=1e-9, atol=1e-12)
@@ -181,8 +187,9 @@ def test_order_of_rows_columns_and_index_does_not_matter(method: Method) -> None
 def test_units_of_the_drivers_do_not_matter(method: Method, scale: float) -> None:
     frame = _frame()
     scaled = frame.assign(rain=frame["rain"] * scale, dem=frame["dem"] * scale)
-    one, two = method.door(_sample(frame)), None
-    two = method.door(
+    one, two = _run(method, _sample(frame)), None
+    two = _run(
+        method,
         PixelSample.from_frame(
             scaled, response="nep", drivers=DRIVERS, coordinates=("x", "y"), crs="EPSG:32650",
             groups={"wet": (frame["rain"] > 250).to_numpy(), "flat": (frame["dem"] < 700).to_numpy()},
@@ -201,7 +208,7 @@ def test_input_is_not_changed_and_may_be_read_only(method: Method) -> None:
     for column in sample.frame.columns:
         values = sample.frame[column].to_numpy()
         values.flags.writeable = False
-    method.door(sample)
+    _run(method, sample)
     pd.testing.assert_frame_equal(frame, before)
     pd.testing.assert_frame_equal(sample.frame, inside)
     assert sample.n == len(frame) - 1
@@ -227,7 +234,7 @@ def test_input_is_not_changed_and_may_be_read_only(method: Method) -> None:
 def test_hostile_tables_never_reach_a_method(method: Method, change: Callable, message: str) -> None:
     frame = change(_frame())
     with pytest.raises(DataError, match=message):
-        method.door(PixelSample.from_frame(frame, response="nep", drivers=DRIVERS))
+        _run(method, PixelSample.from_frame(frame, response="nep", drivers=DRIVERS))
 
 
 @each_stack_method

@@ -1,6 +1,7 @@
 """The statistics: pixel sample or raster stack in, frozen result out."""
 
 from carbondrivers.attribution.accounts import AccountResult, account
+from carbondrivers.attribution.boosted_trees import BoostedTrees
 from carbondrivers.attribution.class_summary import class_summary
 from carbondrivers.attribution.clusters import ClusterResult, clusters
 from carbondrivers.attribution.collinearity import CollinearityResult, collinearity
@@ -11,6 +12,8 @@ from carbondrivers.attribution.evaluation import EvaluationResult, evaluate
 from carbondrivers.attribution.future import FutureResult, future
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
+from carbondrivers.attribution.influence import influence
+from carbondrivers.attribution.influence_result import InfluenceResult
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
@@ -26,6 +29,7 @@ from carbondrivers.attribution.weighted_clusters import weighted_clusters
 
 __all__ = [
     "AccountResult",
+    "BoostedTrees",
     "ClusterResult",
     "CollinearityResult",
     "CorrelationResult",
@@ -34,6 +38,7 @@ __all__ = [
     "EvaluationResult",
     "FutureResult",
     "GeodetectorResult",
+    "InfluenceResult",
     "Method",
     "PersistenceResult",
     "RecoveryResult",
@@ -55,6 +60,7 @@ __all__ = [
     "evaluate",
     "future",
     "group_series",
+    "influence",
     "methods",
     "persistence",
     "profile",

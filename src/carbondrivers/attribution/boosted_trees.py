@@ -310,7 +310,9 @@ def _classes_of(X: Any, places: Sequence[int]) -> dict[int, Any]:
     for j in sorted({*places, *by_dtype}):
         column = frame.iloc[:, j] if frame is not None else pd.Series(dtype=float)
         if column.isna().any():
-            raise DataError(f"the classes of column {column.name!r} are missing in {int(column.isna().sum())} rows: leave them out")
+            raise DataError(
+                f"the classes of column {column.name!r} are missing in {int(column.isna().sum())} rows: leave them out"
+            )
         found[j] = sorted(column.unique().tolist())
     return found
 

@@ -201,7 +201,9 @@ class SklearnGrower:
             "warm_start": True, "n_estimators": 0,
         }  # fmt: skip
         loss = "absolute_error" if settings.distribution == "laplace" else "squared_error"
-        self._model: Any = GradientBoostingClassifier(**given) if self._binary else GradientBoostingRegressor(loss=loss, **given)
+        self._model: Any = (
+            GradientBoostingClassifier(**given) if self._binary else GradientBoostingRegressor(loss=loss, **given)
+        )
 
     @property
     def base(self) -> float:
