@@ -102,7 +102,11 @@ MORE: dict[str, Callable[[], dict[str, object]]] = {
     "time_correlation": lambda: {"drivers": _drivers()},
     "validation": lambda: {"trees": 10, "n": 4, "replicates": 100},
     "carbon_forest": lambda: {"trees": 10, "n": 4},
-}
+    "boosted_trees": lambda: {
+        "n_trees": 20, "tree_complexity": [2], "learning_rate": [0.2], "n_folds": 3, "shadow_sets": 2, "seeds": 1, "bands": 5,
+        "repeats": 1,
+    },
+}  # fmt: skip
 
 
 def _run(method: Method, given: object) -> Result:
@@ -232,7 +236,7 @@ def test_input_is_not_changed_and_may_be_read_only(method: Method) -> None:
 def test_hostile_tables_never_reach_a_method(method: Method, change: Callable, message: str) -> None:
     frame = change(_frame())
     with pytest.raises(DataError, match=message):
-        method.door(PixelSample.from_frame(frame, response="nep", drivers=DRIVERS))
+        _run(method, PixelSample.from_frame(frame, response="nep", drivers=DRIVERS))
 
 
 @each_stack_method

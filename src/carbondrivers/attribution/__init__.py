@@ -1,6 +1,7 @@
 """The statistics: pixel sample or raster stack in, frozen result out."""
 
 from carbondrivers.attribution.accounts import AccountResult, account
+from carbondrivers.attribution.boosted_trees import BoostedTrees
 from carbondrivers.attribution.carbon_forest import CarbonForestResult, carbon_forest
 from carbondrivers.attribution.class_summary import class_summary
 from carbondrivers.attribution.clusters import ClusterResult, clusters
@@ -12,6 +13,8 @@ from carbondrivers.attribution.evaluation import EvaluationResult, evaluate
 from carbondrivers.attribution.future import FutureResult, future
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
+from carbondrivers.attribution.influence import influence
+from carbondrivers.attribution.influence_result import InfluenceResult
 from carbondrivers.attribution.latent_model import LatentResult, latent_model
 from carbondrivers.attribution.latent_spec import LatentModel
 from carbondrivers.attribution.optimal_strata import OptimalStrataResult, apply_strata, optimise_strata
@@ -41,6 +44,7 @@ from carbondrivers.attribution.zoning import ZoningResult, zoning
 
 __all__ = [
     "AccountResult",
+    "BoostedTrees",
     "CarbonForestResult",
     "CarbonStorageForest",
     "ClusterResult",
@@ -52,6 +56,7 @@ __all__ = [
     "Folds",
     "FutureResult",
     "GeodetectorResult",
+    "InfluenceResult",
     "LatentModel",
     "LatentResult",
     "Method",
@@ -86,6 +91,7 @@ __all__ = [
     "evaluate",
     "future",
     "group_series",
+    "influence",
     "latent_model",
     "make_folds",
     "methods",

@@ -10,16 +10,16 @@ sqrt(mean (F_jk - F_j - F_k)^2) is in the unit of the response.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from carbondrivers.attribution.boosted_trees import BoostedTrees
 from carbondrivers.attribution.inference import Floats
 
 Predict = Callable[[Floats], Floats]
+Dependence = Callable[[Floats, Sequence[int]], Floats]
 ALE_BINS = 40
 
 
@@ -38,29 +38,43 @@ def grid_of(values: Floats, points: int, *, classes: bool = False) -> Floats:
     return np.unique(values) if classes else np.linspace(values.min(), values.max(), points)
 
 
-def partial_dependence(model: BoostedTrees, j: int, grid: Floats) -> Floats:
-    """Return the partial dependence on column j at the points of a grid, in the unit of the response.
+def partial_dependence(dependence: Dependence, p: int, j: int, grid: Floats) -> Floats:
+    """Return the partial dependence on column j at the points of a grid.
+
+    Parameters
+    ----------
+    dependence
+        ``dependence(table, columns)``, such as ``BoostedTrees.dependence``.
+    p
+        Number of columns.
+    j, grid
+        The column, and where it is evaluated.
 
     Examples
     --------
+    >>> from carbondrivers.attribution.boosted_trees import BoostedTrees
     >>> x = np.random.default_rng(0).uniform(size=(300, 2))
     >>> model = BoostedTrees(n_trees=300, learning_rate=0.1, bag_fraction=1.0).fit(x, 10 * x[:, 0])
-    >>> low, high = partial_dependence(model, 0, np.array([0.1, 0.9]))
+    >>> low, high = partial_dependence(model.dependence, 2, 0, np.array([0.1, 0.9]))
     >>> bool(7 < high - low < 9)
     True
     """
-    table = np.zeros((len(grid), model.n_features_in_))
+    table = np.zeros((len(grid), p))
     table[:, j] = grid
-    return model.dependence(table, [j])
+    return dependence(table, [j])
 
 
-def conditional_expectations(model: BoostedTrees, rows: Floats, j: int, grid: Floats) -> Floats:
+def conditional_expectations(predict: Predict, rows: Floats, j: int, grid: Floats) -> Floats:
     """Return individual conditional expectations: the prediction of each row with column j put to each grid point.
 
     Parameters
     ----------
+    predict
+        From a table (m, p) to predictions (m,).
     rows
         (m, p).
+    j, grid
+        The column, and where it is put.
 
     Returns
     -------
@@ -68,7 +82,7 @@ def conditional_expectations(model: BoostedTrees, rows: Floats, j: int, grid: Fl
     """
     table = np.repeat(rows, len(grid), axis=0)
     table[:, j] = np.tile(grid, len(rows))
-    return model.predict(table).reshape(len(rows), len(grid))
+    return predict(table).reshape(len(rows), len(grid))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +93,9 @@ class LocalEffects:
     effects: Floats
 
 
-def accumulated_effects(predict: Predict, x: Floats, j: int, bins: int = ALE_BINS) -> LocalEffects:
+def accumulated_effects(
+    predict: Predict, x: Floats, j: int, bins: int = ALE_BINS, *, borders: Floats | None = None
+) -> LocalEffects:
     """Return the accumulated local effects of column j.
 
     Parameters
@@ -92,6 +108,8 @@ def accumulated_effects(predict: Predict, x: Floats, j: int, bins: int = ALE_BIN
         A measured column.
     bins
         Classes of equal counts; fewer where values repeat.
+    borders
+        Ascending, over the whole range; in the place of `bins`.
 
     Examples
     --------
@@ -101,8 +119,8 @@ def accumulated_effects(predict: Predict, x: Floats, j: int, bins: int = ALE_BIN
     [3.0, 3.0, 3.0, 3.0, 3.0]
     """
     values = x[:, j]
-    upper = np.quantile(values, np.arange(1, bins + 1) / bins, method="inverted_cdf")
-    borders = np.unique(np.concatenate([[values.min()], upper]))
+    if borders is None:
+        borders = quantile_borders(values, bins)
     if len(borders) < 2:
         return LocalEffects(borders, np.zeros(len(borders)))
     at = np.clip(np.searchsorted(borders, values, side="left") - 1, 0, len(borders) - 2)
@@ -116,6 +134,12 @@ def accumulated_effects(predict: Predict, x: Floats, j: int, bins: int = ALE_BIN
     return LocalEffects(borders, effects - centre)
 
 
+def quantile_borders(values: Floats, bins: int) -> Floats:
+    """Return the borders of classes of equal counts, values that occur."""
+    upper = np.quantile(values, np.arange(1, bins + 1) / bins, method="inverted_cdf")
+    return np.unique(np.concatenate([[values.min()], upper]))
+
+
 @dataclass(frozen=True, slots=True)
 class Interaction:
     """How far two columns act together: strength in the unit of the response, and Friedman's H (NaN where neither acts)."""
@@ -126,27 +150,29 @@ class Interaction:
     h: float
 
 
-def interactions(model: BoostedTrees, rows: Floats) -> list[Interaction]:
+def interactions(dependence: Dependence, rows: Floats, spread: float = 1.0) -> list[Interaction]:
     """Return every pair of columns.
 
     Parameters
     ----------
-    model
-        Fitted.
+    dependence
+        ``dependence(table, columns)``, such as ``BoostedTrees.dependence``.
     rows
         (m, p): the rows that the functions are averaged over; some hundred are enough.
+    spread
+        Standard deviation of the response: a pair of which rounding alone is left has no H.
     """
-    single = [_centred(model.dependence(rows, [j])) for j in range(model.n_features_in_)]
+    single = [centred(dependence(rows, [j])) for j in range(rows.shape[1])]
     found = []
-    for j, k in combinations(range(model.n_features_in_), 2):
-        both = _centred(model.dependence(rows, [j, k]))
+    for j, k in combinations(range(rows.shape[1]), 2):
+        both = centred(dependence(rows, [j, k]))
         rest = both - single[j] - single[k]
-        total = float((both**2).sum())
-        # What rounding leaves of a model without the two is no interaction.
-        h = float(np.sqrt((rest**2).sum() / total)) if total > 1e-20 * max(1.0, model.initial_**2) * len(rows) else np.nan
+        total = float(np.mean(both**2))
+        h = float(np.sqrt(np.mean(rest**2) / total)) if total > (1e-10 * spread) ** 2 else np.nan
         found.append(Interaction(j, k, float(np.sqrt(np.mean(rest**2))), h))
     return found
 
 
-def _centred(values: Floats) -> Floats:
+def centred(values: Floats) -> Floats:
+    """Return values less their mean."""
     return values - values.mean()

@@ -25,6 +25,8 @@ GRAMMAR = frozenset(
     id part neighbours deviate lag local_moran local_z lisa_class gi_p gi_p_adjusted gi_class
     given measure block log10_p_eff std_error_eff ci_boot_low ci_boot_high p_equivalent aic aic_difference
     q_cv chosen lower_2 upper_2 psd psd_driver cpsd
+    seed_low seed_high setting_low setting_high floor above_floor n_drivers strength h
+    tree_complexity learning_rate bag_fraction min_observations n_trees deviance selected within_se
     level_2 n_units first last area_first_km2 area_last_km2 gain_km2 loss_km2 net_km2 value density
     """.split()  # noqa: SIM905 - a list of names reads best as words
 )

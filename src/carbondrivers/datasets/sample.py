@@ -210,7 +210,7 @@ class PixelSample:
         said: list[str] = []
         if self.weights and not weighted:
             said.append(f"The sample has weights ({self.weights}); this method does not use them, every row counts the same.")
-        cut = [str(name) for name in self.memberships.columns if self._is_cut_on_response(str(name))]
+        cut = [str(name) for name in self.memberships.columns if self.is_cut_on_response(str(name))]
         if cut:
             said.append(
                 f"Groups cut on the response ({', '.join(cut)}) hold only a part of its range: coefficients within them are "
@@ -218,7 +218,7 @@ class PixelSample:
             )
         return tuple(said)
 
-    def _is_cut_on_response(self, group: str) -> bool:
+    def is_cut_on_response(self, group: str) -> bool:
         """Whether the members of a group are exactly the rows within an interval of the response."""
         mask = self.memberships[group].to_numpy(dtype=bool)
         if mask.all() or not mask.any():
