@@ -231,7 +231,7 @@ class _Scores:
     def sensitivity(self) -> Rows:
         """Return one row a block: its effects and the verdict of this score."""
         effects = effects_of(self.found.b, self.found.names, self.found.model, plan(self.found.model, self.target))
-        value = {key[:2]: v for key, v in zip(effects.keys, effects.values, strict=True) if key[1] in LEVELS}
+        value = {key[:2]: v for key, v in zip(effects.keys, effects.standardised, strict=True) if key[1] in LEVELS}
         fit = _verdict(fit_rows(self.case, claims_of(self.case)))
         return self.case.keyed(
             [
