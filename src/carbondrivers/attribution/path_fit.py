@@ -19,7 +19,7 @@ from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_inputs import columns_of
 from carbondrivers.attribution.path_moments import Moments, moments, within_classes
 from carbondrivers.attribution.path_result import OBSERVED
-from carbondrivers.attribution.path_scores import SCORES, Score, anchors, drawn_scores, score_model, scored, weights
+from carbondrivers.attribution.path_scores import SCORES, Score, anchored, anchors, drawn_scores, score_model, scored, weights
 from carbondrivers.attribution.path_spatial import residual_rows
 from carbondrivers.attribution.path_tables import Case, Rows, claims_of, coefficient_rows, effect_rows, fit_rows, r2_rows
 from carbondrivers.attribution.resampling import Bootstrap
@@ -89,7 +89,7 @@ def group_of(name: str, part: PixelSample, model: PathModel, settings: Settings)
     if settings.factor is None:
         given = moments(columns, names)
     else:
-        codes = part.frame[settings.factor].cat.codes.to_numpy(dtype=np.int64)
+        codes = np.asarray(part.frame[settings.factor].cat.codes, dtype=np.int64)
         given, columns = within_classes(columns, names, codes)
     z = unit_columns(columns)
     drawn = draws(part, z, names, settings.bootstrap, settings.block_size) if np.isfinite(z).all() else None
@@ -184,15 +184,16 @@ class _Scores:
 
     def __init__(self, group: Group, found: Estimates, model: PathModel, target: str, kind: Score, settings: Settings) -> None:
         self.model, self.target, self.names, self.r = model, target, found.names, found.r
-        self.keys = anchors(found.r, found.names, model, settings.keys)
-        self.weights = weights(kind, found.r[None], found.names, model, target, self.keys)[0]
+        self.keys = anchors(found.r, found.names, model, target, settings.keys)
+        raw = weights(kind, found.r[None], found.names, model, target)[0]
+        self.weights = anchored(raw, found.names, model, self.keys)
         fields = Fields(unit_columns(group.fields.z @ self.weights.T), group.fields.at)
         self.found = estimate(score_model(model), scored(group.given, self.weights, model, group.given.sd))
         self.case = Case(group.name, kind, self.found, fields, settings.confidence)
         self.drawn, self.drawn_weights = group.drawn, np.zeros((0, *self.weights.shape))
         if group.drawn is not None and len(group.drawn.r):
             r = group.drawn.only(found.names)
-            self.drawn_weights = weights(kind, r, found.names, model, target, self.keys)
+            self.drawn_weights = weights(kind, r, found.names, model, target, self.weights)
             self.drawn = replace(group.drawn, names=self.found.names, r=drawn_scores(r, self.drawn_weights))
 
     def report(self, rows: dict[str, Rows]) -> None:

@@ -75,8 +75,8 @@ def path_model(
         Where equations name blocks: the kind of block score that is reported in full, beside the model of the measured
         variables. ``"sheaf"``: none, sizes of the members' effects only.
     keys
-        Block to the member that weighs positively in the block's score; by default that of the largest loading on the first
-        component.
+        Block to the member that weighs positively in the block's score; by default the one most strongly correlated with
+        the composite.
     factor
         Categorical driver that acts on every variable: its class means are taken out, one degree of freedom a class.
     prune, alpha

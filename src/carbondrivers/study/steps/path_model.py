@@ -7,18 +7,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_model import path_model
 from carbondrivers.attribution.path_prune import Pruning
 from carbondrivers.attribution.path_result import PathResult
 from carbondrivers.attribution.path_scores import Score
-from carbondrivers.attribution.path_text import parse_model
 from carbondrivers.attribution.result import Result
 from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.registry import NAMES_DRIVERS, Step, StepOptions, register_step
 
 
 def _parsed(text: str) -> str:
-    parse_model(text)
+    PathModel.parse(text)
     return text
 
 
