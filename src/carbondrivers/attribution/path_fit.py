@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from carbondrivers.attribution.path_tables import Case, Rows, claims_of, coeffic
 from carbondrivers.attribution.resampling import Bootstrap
 from carbondrivers.datasets.sample import ALL, PixelSample
 
+Pruning = Literal["none", "descriptive", "split"]
+PRUNINGS: tuple[Pruning, ...] = get_args(Pruning)
 LEVELS = ("direct", "indirect", "total")
 SHEAF_NOTE = "sizes, without sign; fit of the measured variables"
 
@@ -49,6 +52,8 @@ class Settings:
         Side of the resampled blocks.
     seed : int
         Of what is drawn at random.
+    prune, alpha : str, float
+        Whether, and from which P on, arrows are taken out of a second model.
     """
 
     confidence: float = 0.95
@@ -58,6 +63,8 @@ class Settings:
     bootstrap: Bootstrap | None = None
     block_size: float | None = None
     seed: int = 0
+    prune: Pruning = "none"
+    alpha: float = 0.05
 
 
 @dataclass(slots=True, eq=False)
