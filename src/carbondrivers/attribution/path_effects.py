@@ -84,14 +84,14 @@ class Effects:
     ----------
     keys : list of tuples of str
         Source, level and path of each effect.
-    values : numpy.ndarray
-        Shape (effects,), standardised.
+    standardised : numpy.ndarray
+        Shape (effects,).
     gradient : numpy.ndarray
         Shape (effects, edges).
     """
 
     keys: list[tuple[str, str, str]]
-    values: Floats
+    standardised: Floats
     gradient: Floats
 
     def errors(self, covariance: Floats) -> Floats:

@@ -184,7 +184,7 @@ class _Scores:
 
     def __init__(self, group: Group, found: Estimates, model: PathModel, target: str, kind: Score, settings: Settings) -> None:
         self.model, self.target, self.names, self.r = model, target, found.names, found.r
-        self.keys = anchors(kind, found.r, found.names, model, settings.keys)
+        self.keys = anchors(found.r, found.names, model, settings.keys)
         self.weights = weights(kind, found.r[None], found.names, model, target, self.keys)[0]
         fields = Fields(unit_columns(group.fields.z @ self.weights.T), group.fields.at)
         self.found = estimate(score_model(model), scored(group.given, self.weights, model, group.given.sd))
@@ -226,14 +226,12 @@ class _Scores:
         return self.case.keyed(rows)
 
     def _anchored(self, block: str, member: str) -> str:
-        if self.keys.get(block) == member:
-            return "key member: weighs positively"
-        return "" if block in self.keys or self.case.method != "composite" else "sign set by the target: direct effect positive"
+        return "key member: weighs positively" if self.keys[block] == member else ""
 
     def sensitivity(self) -> Rows:
         """Return one row a block: its effects and the verdict of this score."""
         effects = effects_of(self.found.b, self.found.names, self.found.model, plan(self.found.model, self.target))
-        value = {key[:2]: v for key, v in zip(effects.keys, effects.values, strict=True) if key[1] in LEVELS}
+        value = {key[:2]: v for key, v in zip(effects.keys, effects.standardised, strict=True) if key[1] in LEVELS}
         fit = _verdict(fit_rows(self.case, claims_of(self.case)))
         return self.case.keyed(
             [

@@ -152,6 +152,19 @@ class PathModel:
                     made.append(Claim(driver, response, given))
         return tuple(made), tuple(without)
 
+    def biased(self) -> tuple[str, ...]:
+        """Return the responses whose least squares are biased under the model, in the order of causes.
+
+        The error of such a response is correlated with that of one of its causes or of what acts on them.
+        """
+        graph, found = self.graph(), []
+        for response in self.endogenous:
+            before = nx.ancestors(graph, response)
+            mates = {name for pair in self.correlated if response in pair for name in pair} - {response}
+            if mates & before:
+                found.append(response)
+        return tuple(found)
+
     def observed(self) -> PathModel:
         """Return the model of the members: every block is replaced by its members, whose errors are correlated."""
         if not self.used_blocks:

@@ -31,7 +31,10 @@ CORRECTED_P = (
     "Corrected P and intervals put the effective number of observations of the two residual fields in the place of n: "
     "neighbours repeat each other. Fisher's C is given both ways; chi2 and the indices made of it are naive."
 )
-CONVENTION = "Pairs of outer causes have no claim: the model does not say how they come to be alike."
+CONVENTION = (
+    "Pairs of outer causes have no claim: the model does not say how they come to be alike. Claims on outer causes that are "
+    "alike are not wholly independent tests, so that C is then approximate; chi2 is not touched by this."
+)
 
 
 @register(
@@ -72,7 +75,8 @@ def path_model(
         Where equations name blocks: the kind of block score that is reported in full, beside the model of the measured
         variables. ``"sheaf"``: none, sizes of the members' effects only.
     keys
-        Block to the member that weighs positively in the block's score.
+        Block to the member that weighs positively in the block's score; by default that of the largest loading on the first
+        component.
     factor
         Categorical driver that acts on every variable: its class means are taken out, one degree of freedom a class.
     prune, alpha
@@ -127,6 +131,8 @@ def path_model(
             if name == ALL and name not in groups:
                 raise
             notes.append(f"Group {name}{', pruned' * (name in groups)}: not fitted, because {error}.")
+    notes += _warnings(whole.observed())
+    notes += [f"{note}." for note in sample.dropped.loc[sample.dropped["driver"] == "", "note"]]
     compare_groups(sample.memberships, comparable_cases(groups, whole, target, settings), rows)
     spatial = CORRECTED_P if sample.coordinates else "No effective number of observations is given: the rows have no places."
     parameters: dict[str, object] = {
@@ -146,6 +152,21 @@ def path_model(
             for name, found in rows.items()
         },
     )
+
+
+def _warnings(model: PathModel) -> list[str]:
+    """Return what must be said of a model whose errors are correlated."""
+    said: list[str] = []
+    if model.biased():
+        said.append(
+            f"Least squares of {', '.join(model.biased())} are biased under the model: the error is correlated with that of a "
+            "cause. Coefficients are those of piecewise fits; chi2 and its indices are of the joint maximum of likelihood."
+        )
+    without = model.claims()[1]
+    if without:
+        pairs = "; ".join(f"{driver} and {response}" for driver, response in without)
+        said.append(f"No claim is made of {pairs}: with the correlated errors nothing that is measured parts them.")
+    return said
 
 
 def _settings(

@@ -70,7 +70,8 @@ class PathResult(Result):
     effects : pandas.DataFrame
         Effects on the target; ``level`` is ``"pathway"`` (its ``path`` spelt ``HFP -> DEM -> NEP``; one step is the direct
         effect), ``"direct"``, ``"indirect"``, ``"total"``; delta-method standard error, z, p and interval, the same with the
-        effective n, and the interval of the block bootstrap. Standard errors and intervals are of ``std_estimate``.
+        effective n, and the interval of the block bootstrap. Standard errors and intervals are of ``std_estimate``;
+        the delta method holds the standard deviations, the bootstrap draws them anew.
     blocks : pandas.DataFrame
         One row a block and member: weight in the score (``estimate``, of the standardised member), correlation with the
         score, share of the members' variance that the score holds.

@@ -1,11 +1,12 @@
 """Scores of blocks: one weighted sum of standardised members a block, by regression, first component or plain mean.
 
 ``composite``: weights are the coefficients of the members in the regression of the target on all variables of the model
-(Grace and Bollen 2008, doi:10.1007/s10651-007-0047-7); its direct effect is positive by construction, unless a key member
-turns it. ``pc1``: first principal component of the members. ``mean``: equal weights. Every score has variance 1.
-The sign of a first component is arbitrary: the key member (by default that of the largest weight) weighs positively.
+(Grace and Bollen 2008, doi:10.1007/s10651-007-0047-7). ``pc1``: first principal component of the members. ``mean``: equal
+weights. Every score has variance 1. The sign of a composite and of a component is a convention: the key member of a block,
+by default that of the largest loading on the first component, weighs positively in every kind, so that signs compare.
+Without it the direct effect of a composite would be positive by construction.
 A ``sheaf`` coefficient (Heise 1972, doi:10.1177/004912417200100201) is no score: it is the size sqrt(v' R v) of the effects
-v of the members, and equals the direct effect of the composite where the target's equation has all members.
+v of the members, and equals the size of the composite's direct effect where the target's equation has all members.
 """
 
 from __future__ import annotations
@@ -77,11 +78,9 @@ def _own_weights(kind: str, inner: Floats) -> Floats:
     return np.where(fit[:, None], vectors[..., -1], np.nan)
 
 
-def anchors(kind: str, r: Floats, names: tuple[str, ...], model: PathModel, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the key member of every block: what is given, for a first component the member of the largest weight."""
+def anchors(r: Floats, names: tuple[str, ...], model: PathModel, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the key member of every block: what is given, or else the member of the largest loading on the first component."""
     found = {block: key for block, key in given.items() if block in model.used_blocks}
-    if kind != "pc1":
-        return found
     for block in model.used_blocks:
         members = list(model.blocks[block])
         places = [names.index(m) for m in members]

@@ -184,7 +184,7 @@ def effect_rows(case: Case, wanted: Plan, sizes: Floats) -> Rows:
     z = float(special.ndtri(0.5 + case.confidence / 2.0))
     sd = dict(zip(found.names, found.moments.sd, strict=True))
     rows: Rows = []
-    for (source, level, path), value, error, error_eff in zip(effects.keys, effects.values, *pairs, strict=True):
+    for (source, level, path), value, error, error_eff in zip(effects.keys, effects.standardised, *pairs, strict=True):
         if error == 0.0:
             error = error_eff = np.nan
         statistic = value / error

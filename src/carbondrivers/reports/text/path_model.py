@@ -1,0 +1,124 @@
+"""Words of the path models."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from carbondrivers.attribution.path_result import OBSERVED, PRUNED, PathResult
+from carbondrivers.reports.registry import Text, text_of
+from carbondrivers.reports.text.correlation import by_group, where
+from carbondrivers.reports.words import joined, number, p_text
+
+SCORES = {
+    "composite": "each block is one composite score, weighted by the members' coefficients in the regression of the target on "
+    "all variables of the model (Grace and Bollen 2008)",
+    "pc1": "each block is the first principal component of its members",
+    "mean": "each block is the mean of its standardised members",
+    "sheaf": "blocks are the sizes of their members' effects (sheaf coefficients, Heise 1972)",
+}
+
+
+@text_of(PathResult)
+def path_text(result: PathResult) -> Text:
+    """Return the verdict on the model, the strongest effects and the warnings of each group."""
+    method = _reported(result)
+    findings: dict[str, str] = {}
+    for group in result.fit["group"].drop_duplicates():
+        fit = result.fit[(result.fit["group"] == group) & (result.fit["method"] == method)].set_index("measure")
+        effects = result.effects[(result.effects["group"] == group) & (result.effects["method"] == method)]
+        said = [_verdict(fit), *_strongest(result, effects), *_sensitive(result, str(group)), *_pruned(result, str(group))]
+        findings[str(group)] = f"Path model, {where(str(group))}: {' '.join(said)}"
+    return by_group(findings, _methods(result, method))
+
+
+def _reported(result: PathResult) -> str:
+    known = list(result.fit["method"].drop_duplicates())
+    return next((method for method in known if method not in (OBSERVED, PRUNED)), OBSERVED)
+
+
+def _verdict(fit: pd.DataFrame) -> str:
+    claims = int(fit.loc["claims", "estimate"])
+    if pd.isna(fit.loc["fisher_c", "estimate"]):
+        if claims == 0:
+            return "every pair has an arrow or a correlated error, so that nothing is left to test (no claim of independence)."
+        return f"its {claims} claims of independence could not all be tested."
+    words = f"{claims} claims of independence" if claims > 1 else "a single claim of independence"
+    c = fit.loc["fisher_c"]
+    sentence = f"tested by {words}, Fisher's C = {number(c['estimate'])} (df = {int(c['df'])}, naive P {_p(c['p'])}"
+    decisive = float(c["p"])
+    if "fisher_c_eff" in fit.index and pd.notna(fit.loc["fisher_c_eff", "p"]):
+        decisive = float(fit.loc["fisher_c_eff", "p"])
+        sentence += f"; with the effective n C = {number(fit.loc['fisher_c_eff', 'estimate'])}, P {_p(decisive)}"
+    sentence += f"), RMSEA = {number(fit.loc['rmsea', 'estimate'], 3)}, SRMR = {number(fit.loc['srmr', 'estimate'], 3)}: "
+    return sentence + ("the data contradict the model." if decisive < 0.05 else "the data do not contradict the model.")
+
+
+def _p(value: float) -> str:
+    text = p_text(float(value))
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _strongest(result: PathResult, effects: pd.DataFrame) -> list[str]:
+    totals = effects[(effects["level"] == "total") & effects["std_error"].notna()]
+    if totals.empty:
+        return []
+    top = totals.iloc[int(totals["std_estimate"].abs().argmax())]
+    parts = effects[effects["driver"] == top["driver"]].set_index("level")["std_estimate"]
+    low, high = (float(top[f"ci_boot_{end}"]) for end in ("low", "high"))
+    how = "block bootstrap"
+    if pd.isna(low):
+        low, high, how = float(top["ci_low"]), float(top["ci_high"]), "naive"
+    level = f"{100 * result.parameters['confidence']:g} %"
+    return [
+        f"The largest total effect on {result.label(str(top['response']))} is that of {result.label(str(top['driver']))}, "
+        f"{number(float(top['std_estimate']), 3)} standard deviations ({how} {level} interval {number(low, 3)} to "
+        f"{number(high, 3)}): {number(float(parts['direct']), 3)} direct and {number(float(parts['indirect']), 3)} indirect."
+    ]
+
+
+def _sensitive(result: PathResult, group: str) -> list[str]:
+    frame = result.sensitivity
+    frame = frame[(frame["group"] == group) & (frame["method"] != "sheaf")]
+    if frame.empty:
+        return []
+    signs = frame.groupby("block")["total"].agg(lambda v: (v > 0).any() and (v < 0).any())
+    flipped = [result.label(str(block)) for block in signs.index[signs]]
+    decisive = frame["p_eff"].where(frame["p_eff"].notna(), frame["p"])
+    verdicts = (decisive < 0.05).groupby(frame["method"]).first()
+    said = []
+    if flipped:
+        said.append(f"The sign of the total effect of {joined(flipped)} depends on how the score is made.")
+    if verdicts.nunique() > 1:
+        said.append(
+            "So does the verdict on the model." if flipped else "The verdict on the model depends on how scores are made."
+        )
+    return said
+
+
+def _pruned(result: PathResult, group: str) -> list[str]:
+    frame = result.pruned[result.pruned["group"] == group]
+    if frame.empty:
+        return []
+    gone = int((frame["level"] == "removed").sum())
+    how = (
+        "chosen on one half of the units, tested on the other"
+        if result.parameters["prune"] == "split"
+        else "a description: the rows that chose it cannot test it"
+    )
+    return [f"{gone} of {len(frame)} arrows were taken out of the pruned model ({how})."]
+
+
+def _methods(result: PathResult, method: str) -> str:
+    level = f"{100 * result.parameters['confidence']:g}"
+    blocks = "" if not result.parameters["blocks"] or method == OBSERVED else f"In the reported model {SCORES[method]}. "
+    factor = result.parameters["factor"]
+    held = f"Class means of {result.label(factor)} were taken out of every variable. " if factor else ""
+    return (
+        "The path model was fitted piecewise, each equation by least squares (Lefcheck 2016), and tested as it was stated, "
+        "before any arrow was taken out: by Fisher's C over the claims of independence of its basis set (Shipley 2000, 2009) "
+        f"and by the likelihood ratio against the saturated model (Shipley and Douma 2020). {blocks}{held}"
+        "Indirect effects are products of coefficients along a pathway, total effects the sum over all pathways (Bollen 1987); "
+        f"standard errors are by the delta method, {level} % intervals also by resampling whole blocks of space. Corrected "
+        "P-values put the effective number of observations (Clifford, Richardson and Hemon 1989) of the two residual fields in "
+        "the place of n."
+    )
