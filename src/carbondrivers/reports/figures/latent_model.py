@@ -80,10 +80,11 @@ def latent_pictures(result: LatentResult, *, journal: Journal) -> list[Picture]:
     found: list[Picture] = []
     lay: Layout | None = None
     for group in standing:
-        on, lay = compose(_diagram(result, group), journal, lay)
+        pages, lay = compose(_diagram(result, group), journal, lay)
         name = "latent_model" if group == groups[0] else f"latent_model_{panels.slug(group)}"
         numbers = result.standardised[result.standardised["group"] == group].reset_index(drop=True)
-        found.append(Picture(name, on.figure, numbers, _caption(result, group), "double"))
+        for ending, on in zip(("", "_effects"), pages, strict=False):
+            found.append(Picture(f"{name}{ending}", on.figure, numbers, _caption(result, group), "double"))
     if len(standing) > 1 or not found:
         found.append(_groups(result, journal, without))
     return found

@@ -78,10 +78,11 @@ def path_pictures(result: PathResult, *, journal: Journal) -> list[Picture]:
     lay: Layout | None = None
     for group in groups:
         diagram = _diagram(result, group, kind)
-        on, lay = compose(diagram, journal, lay)
+        pages, lay = compose(diagram, journal, lay)
         name = "path_model" if group == groups[0] else f"path_model_{panels.slug(group)}"
         numbers = table[table["group"] == group].reset_index(drop=True)
-        found.append(Picture(name, on.figure, numbers, _caption(result, group, kind), "double"))
+        for ending, on in zip(("", "_effects"), pages, strict=False):
+            found.append(Picture(f"{name}{ending}", on.figure, numbers, _caption(result, group, kind), "double"))
     if len(groups) > 1:
         found.append(_groups(result, table, kind, journal))
     return found

@@ -123,7 +123,9 @@ def arranged(
 ) -> Layout:
     """Place a diagram on `width` mm, with room for the labels of its arrows."""
     line = (size - 0.5) * MM_PER_POINT
-    edges = [Edge(a.source, a.target, text_width(a.words, size - 0.5, "bold") + 0.6, 1.15 * line) for a in arrows]
+    # As wide as any label can be, so that the layout fits every group.
+    wide = text_width("−0.00***", size - 0.5, "bold") + 0.6
+    edges = [Edge(a.source, a.target, wide, 1.15 * line, a.width * MM_PER_POINT) for a in arrows]
     return layout([sized(shape, size) for shape in shapes], edges, width, matrix=matrix)
 
 

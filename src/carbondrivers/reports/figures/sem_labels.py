@@ -14,7 +14,7 @@ _BOX, _LABEL, _ARROW, _OUT, _ON_LINE, _AWAY = 20.0, 20.0, 12.0, 20.0, 1.3, 3.0
 
 
 def place_labels(
-    boxes: Sequence[Box], curves: Sequence[Curve], sizes: Sequence[tuple[float, float]], width: float
+    boxes: Sequence[Box], curves: Sequence[Curve], sizes: Sequence[tuple[float, float, float]], width: float
 ) -> list[Spot]:
     """Return the place of each arrow's label; each in turn takes the best place beside the others.
 
@@ -23,7 +23,7 @@ def place_labels(
     boxes, curves
         The diagram in mm.
     sizes
-        Width and height of each label; zero where an arrow has none.
+        Width and height of each label, zero where an arrow has none, and the arrow's thickness.
     width
         Of the page; no label leaves it to the sides.
     """
@@ -42,9 +42,9 @@ def place_labels(
     return [found[k][0] for found, k in zip(choices, chosen, strict=True)]
 
 
-def _choices(curve: Curve, size: tuple[float, float]) -> list[tuple[Spot, float]]:
+def _choices(curve: Curve, size: tuple[float, float, float]) -> list[tuple[Spot, float]]:
     """Return places and how far each is from the middle of the arrow."""
-    wide, tall = size
+    wide, tall, thick = size
     found: list[tuple[Spot, float]] = []
     for share in _SHARES:
         x, y = curve.at(share)
@@ -52,7 +52,7 @@ def _choices(curve: Curve, size: tuple[float, float]) -> list[tuple[Spot, float]
         along = (ahead - behind) / max(float(np.hypot(*(ahead - behind))), 1e-9)
         normal = np.array([-along[1], along[0]])
         # Half the extent of the label across the arrow, so that it just clears the line.
-        reach = abs(normal[0]) * wide / 2 + abs(normal[1]) * tall / 2 + _GAP
+        reach = abs(normal[0]) * wide / 2 + abs(normal[1]) * tall / 2 + thick / 2 + _GAP
         beside = [(x + side * reach * normal[0], y + side * reach * normal[1]) for side in (-1.0, 1.0)]
         found += [(Spot(a, b, wide, tall), abs(share - 0.5)) for a, b in beside]
         found.append((Spot(x, y, wide, tall, on_line=True), abs(share - 0.5)))

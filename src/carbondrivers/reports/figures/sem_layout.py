@@ -40,12 +40,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An arrow to be routed: from, to, and width and height of its label in mm."""
+    """An arrow to be routed: from, to, width and height of its label, and its own thickness, in mm."""
 
     source: str
     target: str
     label_width: float = 0.0
     label_height: float = 0.0
+    thickness: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +106,13 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], width: float, *, matrix
     ordered = sorted(nodes, key=lambda node: node.name)
     names = [node.name for node in ordered]
     pairs = [(names.index(e.source), names.index(e.target)) for e in edges]
-    sizes = [(e.label_width, e.label_height) for e in edges]
+    sizes = [(e.label_width, e.label_height, e.thickness) for e in edges]
     tried = best_cells(len(names), pairs, _most_columns(ordered, width)) if matrix is None else [_given(matrix, names)]
     return min((_drawn(ordered, cells, pairs, sizes, width) for cells in tried), key=_cost)
 
 
 def _drawn(
-    nodes: Sequence[Node], cells: Cells, pairs: list[tuple[int, int]], sizes: list[tuple[float, float]], width: float
+    nodes: Sequence[Node], cells: Cells, pairs: list[tuple[int, int]], sizes: list[tuple[float, float, float]], width: float
 ) -> Layout:
     boxes, height = _boxes(nodes, cells, width)
     curves = route(boxes, pairs, width, height)

@@ -100,6 +100,8 @@ def route(boxes: Sequence[Box], pairs: Sequence[tuple[int, int]], width: float, 
     width, height
         Of the page; no curve leaves it to the sides.
     """
+    if not pairs:
+        return []
     choices = [[_curve(boxes[a], boxes[b], bend) for bend in CURVATURES] for a, b in pairs]
     centre = np.mean([(box.x, box.y) for box in boxes], axis=0)
     own = [
