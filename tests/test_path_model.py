@@ -219,7 +219,7 @@ def test_a_group_that_cannot_be_fitted_is_named_and_the_others_are_there() -> No
     part = sample(frame, groups={"few": few, "wet": (frame["PRE"] > 0).to_numpy()})
     result = path_model(part, model=OBSERVED, replicates=0)
     assert set(result.fit["group"]) == {"all", "wet"}
-    assert any("Group few: not fitted, because 6 rows are fewer than the equation of 'NEP' needs" in n for n in result.notes)
+    assert any("Group few was not fitted: 6 rows are fewer than the equation of 'NEP' needs" in n for n in result.notes)
 
 
 def test_rows_dropped_for_missing_values_are_said() -> None:

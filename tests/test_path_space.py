@@ -224,4 +224,4 @@ def test_pruning_everything_is_refused() -> None:
     frame = pd.DataFrame(rng.normal(size=(60, 2)), columns=["NEP", "a"])
     part = PixelSample.from_frame(frame, response="NEP", drivers={"a": "climate"})
     result = path_model(part, model="NEP ~ a", prune="descriptive", alpha=1e-6, replicates=0)
-    assert any("pruned: not fitted, because no arrow has a P below 1e-06" in note for note in result.notes)
+    assert any("No pruned model of group all: no arrow has a P below 1e-06" in note for note in result.notes)

@@ -131,7 +131,7 @@ def drawn_coefficients(r: Floats, names: tuple[str, ...], model: PathModel) -> F
 
 def solved(matrices: Floats, right: Floats) -> Floats:
     """Return the solutions (draws, k) of matrices (draws, k, k); NaN where one is not finite or singular."""
-    fit = np.isfinite(matrices).all(axis=(1, 2)) & np.isfinite(right).all(axis=1)
+    fit = np.asarray(np.isfinite(matrices).all(axis=(1, 2)) & np.isfinite(right).all(axis=1))
     safe = np.where(fit[:, None, None], matrices, np.eye(matrices.shape[-1]))
     values = np.linalg.eigvalsh(safe)
     fit &= values[:, 0] * SINGULAR > values[:, -1]

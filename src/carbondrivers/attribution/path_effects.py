@@ -62,8 +62,11 @@ def _count(model: PathModel, target: str) -> dict[str, int]:
 
 def total_effects(b: Floats) -> Floats:
     """Return the total effects, (..., p, p), of coefficients b (..., p, p): column on row."""
-    p = b.shape[-1]
-    return np.asarray(np.linalg.inv(np.eye(p) - b) - np.eye(p))
+    # The series ends, since no cause comes back to itself; unlike an inverse it leaves absent effects exactly 0.
+    found, power = b.copy(), b
+    while (power := power @ b).any():
+        found = found + power
+    return np.asarray(found)
 
 
 def pathway_values(b: Floats, names: tuple[str, ...], pathways: tuple[tuple[str, ...], ...]) -> Floats:
@@ -102,7 +105,7 @@ class Effects:
 def effects_of(b: Floats, names: tuple[str, ...], model: PathModel, wanted: Plan) -> Effects:
     """Return all effects on a target: of every source its pathways, then direct, indirect and total."""
     edges = [(names.index(response), names.index(driver)) for response, driver in model.edges]
-    through = np.linalg.inv(np.eye(len(names)) - b)
+    through = total_effects(b) + np.eye(len(names))
     target = names.index(wanted.target)
     keys: list[tuple[str, str, str]] = []
     values: list[float] = []

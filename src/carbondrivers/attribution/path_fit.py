@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -19,12 +20,14 @@ from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_inputs import columns_of
 from carbondrivers.attribution.path_moments import Moments, moments, within_classes
 from carbondrivers.attribution.path_result import OBSERVED
-from carbondrivers.attribution.path_scores import SCORES, Score, anchors, drawn_scores, score_model, scored, weights
+from carbondrivers.attribution.path_scores import SCORES, Score, anchored, anchors, drawn_scores, score_model, scored, weights
 from carbondrivers.attribution.path_spatial import residual_rows
 from carbondrivers.attribution.path_tables import Case, Rows, claims_of, coefficient_rows, effect_rows, fit_rows, r2_rows
 from carbondrivers.attribution.resampling import Bootstrap
 from carbondrivers.datasets.sample import ALL, PixelSample
 
+Pruning = Literal["none", "descriptive", "split"]
+PRUNINGS: tuple[Pruning, ...] = get_args(Pruning)
 LEVELS = ("direct", "indirect", "total")
 SHEAF_NOTE = "sizes, without sign; fit of the measured variables"
 
@@ -49,6 +52,8 @@ class Settings:
         Side of the resampled blocks.
     seed : int
         Of what is drawn at random.
+    prune, alpha : str, float
+        Whether, and from which P on, arrows are taken out of a second model.
     """
 
     confidence: float = 0.95
@@ -58,6 +63,8 @@ class Settings:
     bootstrap: Bootstrap | None = None
     block_size: float | None = None
     seed: int = 0
+    prune: Pruning = "none"
+    alpha: float = 0.05
 
 
 @dataclass(slots=True, eq=False)
@@ -89,7 +96,7 @@ def group_of(name: str, part: PixelSample, model: PathModel, settings: Settings)
     if settings.factor is None:
         given = moments(columns, names)
     else:
-        codes = part.frame[settings.factor].cat.codes.to_numpy(dtype=np.int64)
+        codes = np.asarray(part.frame[settings.factor].cat.codes, dtype=np.int64)
         given, columns = within_classes(columns, names, codes)
     z = unit_columns(columns)
     drawn = draws(part, z, names, settings.bootstrap, settings.block_size) if np.isfinite(z).all() else None
@@ -184,15 +191,16 @@ class _Scores:
 
     def __init__(self, group: Group, found: Estimates, model: PathModel, target: str, kind: Score, settings: Settings) -> None:
         self.model, self.target, self.names, self.r = model, target, found.names, found.r
-        self.keys = anchors(found.r, found.names, model, settings.keys)
-        self.weights = weights(kind, found.r[None], found.names, model, target, self.keys)[0]
+        self.keys = anchors(found.r, found.names, model, target, settings.keys)
+        raw = weights(kind, found.r[None], found.names, model, target)[0]
+        self.weights = anchored(raw, found.names, model, self.keys)
         fields = Fields(unit_columns(group.fields.z @ self.weights.T), group.fields.at)
         self.found = estimate(score_model(model), scored(group.given, self.weights, model, group.given.sd))
         self.case = Case(group.name, kind, self.found, fields, settings.confidence)
         self.drawn, self.drawn_weights = group.drawn, np.zeros((0, *self.weights.shape))
         if group.drawn is not None and len(group.drawn.r):
             r = group.drawn.only(found.names)
-            self.drawn_weights = weights(kind, r, found.names, model, target, self.keys)
+            self.drawn_weights = weights(kind, r, found.names, model, target, self.weights)
             self.drawn = replace(group.drawn, names=self.found.names, r=drawn_scores(r, self.drawn_weights))
 
     def report(self, rows: dict[str, Rows]) -> None:

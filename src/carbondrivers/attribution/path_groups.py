@@ -131,7 +131,7 @@ def equality_row(method: str, names: Sequence[str], found: Mapping[str, Estimate
     for response in groups[0].model.endogenous:
         causes = groups[0].causes(response)
         y = groups[0].at(response)[0]
-        pooled = sum(one.moments.cross for one in groups)
+        pooled = np.sum([one.moments.cross for one in groups], axis=0)
         scale = np.sqrt(np.diag(pooled))
         r = pooled / np.outer(scale, scale)
         common = pooled[y, y] * float(1.0 - r[y, causes] @ np.linalg.solve(r[np.ix_(causes, causes)], r[causes, y]))

@@ -13,12 +13,23 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from carbondrivers.attribution.inference import NAIVE_P
-from carbondrivers.attribution.path_fit import Group, Settings, comparable_cases, equation_rows, fit_group, group_of
+from carbondrivers.attribution.path_families import ERRORS, FAMILIES, ErrorKind, Family
+from carbondrivers.attribution.path_fit import (
+    PRUNINGS,
+    Group,
+    Pruning,
+    Settings,
+    comparable_cases,
+    equation_rows,
+    fit_group,
+    group_of,
+)
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_groups import adjusted, compare_groups
 from carbondrivers.attribution.path_inputs import resolved
-from carbondrivers.attribution.path_prune import PRUNINGS, Pruning, prune_group
+from carbondrivers.attribution.path_prune import prune_group
 from carbondrivers.attribution.path_result import COLUMNS, OBSERVED, PathResult, tabled
+from carbondrivers.attribution.path_rowwise import ASYMMETRIC, Asymmetric, RowOptions, fit_rowwise
 from carbondrivers.attribution.path_scores import SCORES, Score, score_model
 from carbondrivers.attribution.path_tables import Rows
 from carbondrivers.attribution.registry import register
@@ -28,8 +39,14 @@ from carbondrivers.errors import DataError, OptionError, choose
 from carbondrivers.provenance import history_line
 
 CORRECTED_P = (
-    "Corrected P and intervals put the effective number of observations of the two residual fields in the place of n: "
-    "neighbours repeat each other. Fisher's C is given both ways; chi2 and the indices made of it are naive."
+    "Corrected P and intervals put the effective number of observations of two residual fields in the place of n: neighbours "
+    "repeat each other (of a coefficient, the errors of its equation and what the other causes leave of the driver). Fisher's "
+    "C is given both ways; chi2 and the indices made of it are naive."
+)
+ROWWISE = (
+    "Equations were fitted row by row: there are no block effects, bootstrap intervals or tests of groups.",
+    "Where a response has a link, its standardised coefficients are in standard deviations of the latent response, and a "
+    "product along a pathway joins unlike scales: read it as a rank, not as a share of variance.",
 )
 CONVENTION = (
     "Pairs of outer causes have no claim: the model does not say how they come to be alike. Claims on outer causes that are "
@@ -53,6 +70,10 @@ def path_model(
     score: Score = "composite",
     keys: Mapping[str, str] | None = None,
     factor: str | None = None,
+    families: Mapping[str, Family] | None = None,
+    errors: ErrorKind = "classical",
+    cluster: str | None = None,
+    asymmetric: Asymmetric = "order",
     prune: Pruning = "none",
     alpha: float = 0.05,
     confidence: float = 0.95,
@@ -75,10 +96,19 @@ def path_model(
         Where equations name blocks: the kind of block score that is reported in full, beside the model of the measured
         variables. ``"sheaf"``: none, sizes of the members' effects only.
     keys
-        Block to the member that weighs positively in the block's score; by default that of the largest loading on the first
-        component.
+        Block to the member that weighs positively in the block's score; by default the one most strongly correlated with
+        the composite.
     factor
         Categorical driver that acts on every variable: its class means are taken out, one degree of freedom a class.
+    families
+        Response to its distribution: ``"binomial"`` (0 and 1), ``"poisson"`` (counts), ``"mixed"`` (a random intercept for
+        every class of `cluster`); Gaussian where it is not named.
+    errors, cluster
+        ``"robust"`` (HC3) or ``"cluster"`` (rows of one class of the categorical driver `cluster` are alike) instead of
+        classical standard errors.
+    asymmetric
+        With unlike distributions a claim can be tested two ways: ``"order"``, the later variable in the order of causes as
+        response; ``"conserve"``, both, keeping the smaller P.
     prune, alpha
         Whether a model without the arrows whose P is at least `alpha` is shown beside the one that is tested:
         ``"descriptive"`` on the same rows, ``"split"`` chosen on one half of the blocks of space and tested on the other.
@@ -107,39 +137,28 @@ def path_model(
     >>> result.claims[["driver", "response", "given"]].to_numpy().tolist()
     [['rain', 'nep', 'soil']]
     """
-    choose(prune, PRUNINGS, "prune")
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0.0 < alpha < 1.0:
-        raise OptionError(f"alpha must be between 0 and 1, got {alpha!r}")
-    settings = _settings(sample, score, keys, factor, confidence, replicates, block_size, seed)
+    settings = _settings(sample, score, keys, factor, (confidence, replicates, seed), block_size, prune, alpha)
     whole, notes = resolved(sample, model, blocks)
+    by_row = _row_options(sample, whole, settings, families, errors, cluster, asymmetric)
     _check_keys(whole, settings.keys)
-    target = sample.response.name
-    categories = {d.name: d.category for d in sample.continuous}
     rows: dict[str, Rows] = {name: [] for name in COLUMNS}
     rows["equations"] = equation_rows(OBSERVED, whole.observed())
-    if whole.used_blocks and score != "sheaf":
-        rows["equations"] += equation_rows(score, score_model(whole))
-    groups: dict[str, Group] = {}
-    for name, part in sample.group_samples():
-        try:
-            group = group_of(name, part, whole.observed(), settings)
-            fit_group(group, whole, categories, target, settings, rows)
-            groups[name] = group
-            if prune != "none":
-                prune_group(group, part, whole, prune, alpha, settings, rows)
-        except DataError as error:
-            if name == ALL and name not in groups:
-                raise
-            notes.append(f"Group {name}{', pruned' * (name in groups)}: not fitted, because {error}.")
+    if by_row.rowwise:
+        notes += [*_each_group_by_row(sample, whole, by_row, settings, rows), *ROWWISE]
+    else:
+        if whole.used_blocks and score != "sheaf":
+            rows["equations"] += equation_rows(score, score_model(whole))
+        notes += _each_group(sample, whole, settings, rows)
     notes += _warnings(whole.observed())
     notes += [f"{note}." for note in sample.dropped.loc[sample.dropped["driver"] == "", "note"]]
-    compare_groups(sample.memberships, comparable_cases(groups, whole, target, settings), rows)
     spatial = CORRECTED_P if sample.coordinates else "No effective number of observations is given: the rows have no places."
     parameters: dict[str, object] = {
         "model": whole.text(), "blocks": {k: list(v) for k, v in whole.blocks.items()}, "score": score,
-        "keys": dict(settings.keys), "factor": factor, "prune": prune, "alpha": float(alpha),
+        "keys": dict(settings.keys), "factor": factor, "families": dict(by_row.families), "errors": errors,
+        "cluster": cluster, "asymmetric": asymmetric, "prune": prune, "alpha": float(alpha),
         "confidence": settings.confidence, "replicates": replicates, "block_size": block_size, "seed": seed,
     }  # fmt: skip
+    tables = {name: tabled(name, found) for name, found in rows.items()}
     return PathResult(
         method="path_model",
         parameters=parameters,
@@ -147,11 +166,55 @@ def path_model(
         notes=(NAIVE_P, spatial, CONVENTION, *notes, *sample.caveats()),
         provenance=history_line("path_model", n=sample.n, **parameters),
         variables=sample.variables(),
-        **{
-            name: adjusted(tabled(name, found)) if name == "group_tests" else tabled(name, found)
-            for name, found in rows.items()
-        },
+        **tables | {"group_tests": adjusted(tables["group_tests"])},
     )
+
+
+def _each_group(sample: PixelSample, whole: PathModel, settings: Settings, rows: dict[str, Rows]) -> list[str]:
+    """Add the rows of every group and of their comparison; return what must be said of groups that could not be fitted."""
+    target, categories = sample.response.name, {d.name: d.category for d in sample.continuous}
+    groups: dict[str, Group] = {}
+    notes: list[str] = []
+    for name, part in sample.group_samples():
+        found: dict[str, Rows] = {table: [] for table in COLUMNS}
+        try:
+            group = group_of(name, part, whole.observed(), settings)
+            fit_group(group, whole, categories, target, settings, found)
+        except DataError as error:
+            if name == ALL:
+                raise
+            notes.append(f"Group {name} was not fitted: {error}.")
+            continue
+        groups[name] = group
+        notes += _pruned(group, part, whole, settings, found)
+        for table, more in found.items():
+            rows[table] += more
+    compare_groups(sample.memberships, comparable_cases(groups, whole, target, settings), rows)
+    return notes
+
+
+def _pruned(group: Group, part: PixelSample, whole: PathModel, settings: Settings, rows: dict[str, Rows]) -> list[str]:
+    if settings.prune == "none":
+        return []
+    try:
+        prune_group(group, part, whole, settings, rows)
+    except DataError as error:
+        return [f"No pruned model of group {group.name}: {error}."]
+    return []
+
+
+def _each_group_by_row(
+    sample: PixelSample, whole: PathModel, options: RowOptions, settings: Settings, rows: dict[str, Rows]
+) -> list[str]:
+    notes: list[str] = []
+    for name, part in sample.group_samples():
+        try:
+            fit_rowwise(name, part, whole, options, settings.confidence, rows)
+        except DataError as error:
+            if name == ALL:
+                raise
+            notes.append(f"Group {name} was not fitted: {error}.")
+    return notes
 
 
 def _warnings(model: PathModel) -> list[str]:
@@ -174,17 +237,49 @@ def _settings(
     score: str,
     keys: Mapping[str, str] | None,
     factor: str | None,
-    confidence: float,
-    replicates: int,
+    resampling: tuple[float, int, int],
     block_size: float | None,
-    seed: int,
+    prune: str,
+    alpha: float,
 ) -> Settings:
-    kind = cast(Score, choose(score, SCORES, "score"))
+    kind, pruning = cast(Score, choose(score, SCORES, "score")), cast(Pruning, choose(prune, PRUNINGS, "prune"))
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0.0 < alpha < 1.0:
+        raise OptionError(f"alpha must be between 0 and 1, got {alpha!r}")
     if factor is not None:
         categorical(sample, factor, "factor")
+    confidence, replicates, seed = resampling
     level = bootstrap_of(replicates or 100, confidence, seed)
     bootstrap, sorted_keys = (level if replicates else None), dict(sorted((keys or {}).items()))
-    return Settings(level.confidence, kind, sorted_keys, factor, bootstrap, block_size, seed)
+    return Settings(level.confidence, kind, sorted_keys, factor, bootstrap, block_size, seed, pruning, float(alpha))
+
+
+def _row_options(
+    sample: PixelSample,
+    model: PathModel,
+    settings: Settings,
+    families: Mapping[str, str] | None,
+    errors: str,
+    cluster: str | None,
+    asymmetric: str,
+) -> RowOptions:
+    for response, family in (families or {}).items():
+        choose(response, sorted(model.equations), "a response in families")
+        choose(family, FAMILIES, f"family of {response!r}")
+    given = {r: cast(Family, f) for r, f in sorted((families or {}).items())}
+    options = RowOptions(
+        given, cast(ErrorKind, choose(errors, ERRORS, "errors")), cluster,
+        cast(Asymmetric, choose(asymmetric, ASYMMETRIC, "asymmetric")),
+    )  # fmt: skip
+    if cluster is not None:
+        categorical(sample, cluster, "cluster")
+    elif errors == "cluster" or "mixed" in given.values():
+        raise OptionError("cluster must name the categorical driver of the classes, got None: give cluster='site'")
+    if options.rowwise and (model.used_blocks or settings.factor or settings.prune != "none"):
+        raise OptionError(
+            "families and errors cannot be combined with blocks in the equations, factor or prune, which work on moments: "
+            "write the equations with measured variables, or leave families and errors out"
+        )
+    return options
 
 
 def _check_keys(model: PathModel, keys: Mapping[str, str]) -> None:

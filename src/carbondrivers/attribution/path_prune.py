@@ -8,8 +8,6 @@ other half.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 
 from carbondrivers.attribution.fit_indices import log_upper_chi2
@@ -24,15 +22,11 @@ from carbondrivers.attribution.resampling import units_of
 from carbondrivers.datasets.sample import ALL, PixelSample
 from carbondrivers.errors import DataError
 
-Pruning = Literal["none", "descriptive", "split"]
-PRUNINGS: tuple[Pruning, ...] = get_args(Pruning)
 DESCRIPTIVE = "descriptive: chosen and fitted on the same rows, its test means nothing"
 SPLIT = "chosen on one half of the units and tested on the other"
 
 
-def prune_group(
-    group: Group, part: PixelSample, model: PathModel, how: Pruning, alpha: float, settings: Settings, rows: dict[str, Rows]
-) -> None:
+def prune_group(group: Group, part: PixelSample, model: PathModel, settings: Settings, rows: dict[str, Rows]) -> None:
     """Add the pruned model of one group to the tables.
 
     Raises
@@ -40,17 +34,17 @@ def prune_group(
     DataError
         If a half is too small to be fitted, or no arrow is left.
     """
-    target = part.response.name
+    how, target = settings.prune, part.response.name
     chosen_on, tested_on = group, group
     if how == "split":
         halves = _halves(part, model.observed(), settings)
         chosen_on, tested_on = (group_of(group.name, half, model.observed(), settings) for half in halves)
     before = reported(chosen_on, model, target, settings)
-    decided = _decided(before, alpha)
+    decided = _decided(before, settings.alpha)
     gone = [(str(row["response"]), str(row["driver"])) for row in decided if row["level"] == "removed"]
-    rows["pruned"] += decided
     if len(gone) == len(before.found.model.edges):
-        raise DataError(f"no arrow has a P below {alpha:g}, and a model without arrows is none")
+        raise DataError(f"no arrow has a P below {settings.alpha:g}, and a model without arrows is none")
+    rows["pruned"] += decided
     after = reported(tested_on, model.without(gone), target, settings)
     case = Case(group.name, PRUNED, after.found, after.fields, settings.confidence)
     start = len(rows["fit"])

@@ -3,8 +3,9 @@
 ``composite``: weights are the coefficients of the members in the regression of the target on all variables of the model
 (Grace and Bollen 2008, doi:10.1007/s10651-007-0047-7). ``pc1``: first principal component of the members. ``mean``: equal
 weights. Every score has variance 1. The sign of a composite and of a component is a convention: the key member of a block,
-by default that of the largest loading on the first component, weighs positively in every kind, so that signs compare.
-Without it the direct effect of a composite would be positive by construction.
+by default the one most strongly correlated with the composite, weighs positively in every kind, so that signs compare.
+Without it the direct effect of a composite would be positive by construction. Scores of resamples are turned towards the
+score of the sample, not by the key, whose weight may be near 0 in a resample.
 A ``sheaf`` coefficient (Heise 1972, doi:10.1177/004912417200100201) is no score: it is the size sqrt(v' R v) of the effects
 v of the members, and equals the size of the composite's direct effect where the target's equation has all members.
 """
@@ -30,7 +31,9 @@ def score_model(model: PathModel) -> PathModel:
     return PathModel(model.equations, {}, model.correlated)
 
 
-def weights(kind: str, r: Floats, names: tuple[str, ...], model: PathModel, target: str, keys: Mapping[str, str]) -> Floats:
+def weights(
+    kind: str, r: Floats, names: tuple[str, ...], model: PathModel, target: str, towards: Floats | None = None
+) -> Floats:
     """Return the weights of the members, (draws, variables of the score model, p), from correlation matrices r (draws, p, p).
 
     Parameters
@@ -43,8 +46,8 @@ def weights(kind: str, r: Floats, names: tuple[str, ...], model: PathModel, targ
         With blocks in its equations.
     target
         The response of the composite's regression.
-    keys
-        Block to the member whose weight is positive.
+    towards
+        Weights (variables, p) whose scores the scores are turned towards; None: as they come.
     """
     order = score_model(model).order
     found = np.zeros((len(r), len(order), len(names)))
@@ -60,9 +63,9 @@ def weights(kind: str, r: Floats, names: tuple[str, ...], model: PathModel, targ
         members = [names.index(m) for m in model.blocks[name]]
         inner = r[:, members][:, :, members]
         raw = full[:, members] if kind == "composite" else _own_weights(kind, inner)
-        if name in keys:
-            place = model.blocks[name].index(keys[name])
-            raw = raw * np.where(raw[:, [place]] < 0.0, -1.0, 1.0)
+        if towards is not None:
+            along = np.einsum("di,dij,j->d", raw, inner, towards[row, members])
+            raw = raw * np.where(along < 0.0, -1.0, 1.0)[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
             size = np.sqrt(np.einsum("di,dij,dj->d", raw, inner, raw))
             found[:, row, members] = raw / np.where(size > 0.0, size, np.nan)[:, None]
@@ -73,22 +76,32 @@ def _own_weights(kind: str, inner: Floats) -> Floats:
     """Return weights (draws, k) that need the members' correlations (draws, k, k) only."""
     if kind == "mean":
         return np.ones(inner.shape[:-1])
-    fit = np.isfinite(inner).all(axis=(1, 2))
+    fit = np.asarray(np.isfinite(inner).all(axis=(1, 2)))
     _, vectors = np.linalg.eigh(np.where(fit[:, None, None], inner, np.eye(inner.shape[-1])))
     return np.where(fit[:, None], vectors[..., -1], np.nan)
 
 
-def anchors(r: Floats, names: tuple[str, ...], model: PathModel, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the key member of every block: what is given, or else the member of the largest loading on the first component."""
-    found = {block: key for block, key in given.items() if block in model.used_blocks}
-    for block in model.used_blocks:
-        members = list(model.blocks[block])
-        places = [names.index(m) for m in members]
-        loads = np.abs(_own_weights("pc1", r[np.ix_(places, places)][None])[0])
-        # Loadings that are equal in exact arithmetic must not let the last bit choose.
-        largest = [m for m, load in zip(members, loads, strict=True) if load > loads.max() * (1.0 - 1e-9)]
-        found.setdefault(block, largest[0])
+def anchors(r: Floats, names: tuple[str, ...], model: PathModel, target: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the key member of every block: what is given, or the one most strongly correlated with the composite."""
+    composite = weights("composite", r[None], names, model, target)[0]
+    found: dict[str, str] = {}
+    for row, block in enumerate(score_model(model).order):
+        if block not in model.blocks:
+            continue
+        loads = np.abs(r @ composite[row])[[names.index(m) for m in model.blocks[block]]]
+        # Correlations that are equal in exact arithmetic must not let the last bit choose.
+        largest = [m for m, load in zip(model.blocks[block], loads, strict=True) if load > loads.max() * (1.0 - 1e-9)]
+        found[block] = given.get(block, largest[0])
     return found
+
+
+def anchored(found: Floats, names: tuple[str, ...], model: PathModel, keys: Mapping[str, str]) -> Floats:
+    """Return weights (variables, p) turned so that the key member of every block weighs positively."""
+    turned = found.copy()
+    for row, block in enumerate(score_model(model).order):
+        if block in keys and turned[row, names.index(keys[block])] < 0.0:
+            turned[row] *= -1.0
+    return turned
 
 
 def scored(given: Moments, found: Floats, model: PathModel, sd: Floats) -> Moments:

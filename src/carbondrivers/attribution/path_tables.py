@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special, stats
 
+from carbondrivers.attribution.effective_size import products, spatial_size
 from carbondrivers.attribution.fit_indices import FitIndices, discrepancy, fit_indices, srmr_of
 from carbondrivers.attribution.inference import Floats, two_sided_t
 from carbondrivers.attribution.path_claims import FEW_CLAIMS, Fields, claim_rows, equivalence_p, fisher_c
@@ -47,12 +49,20 @@ class Case:
         return [{"group": self.group, "method": self.method} | row for row in rows]
 
     def sizes(self) -> Floats:
-        """Return the effective number of observations of every coefficient, in the order of the edges."""
-        found, made = self.found, []
-        for response, driver in found.model.edges:
-            rest = [i for i in found.causes(response) if i not in found.at(driver)]
-            one, other = found.at(driver, response)
-            made.append(self.fields.size(found.r, one, other, rest))
+        """Return the effective number of observations of every coefficient, in the order of the edges.
+
+        It is that of the errors of the equation and of what the other causes leave of the driver: their autocorrelations
+        make the variance of the coefficient.
+        """
+        found, at, made = self.found, self.fields.at, []
+        if at is None:
+            return np.full(len(found.model.edges), np.nan)
+        for response in found.model.endogenous:
+            causes = found.causes(response)
+            errors = products(self.fields.rest(found.r, found.at(response)[0], causes), at)
+            for driver in causes:
+                rest = self.fields.rest(found.r, driver, [i for i in causes if i != driver])
+                made.append(spatial_size(errors, products(rest, at), at))
         return np.array(made, dtype=np.float64)
 
 
@@ -146,7 +156,7 @@ def fit_rows(case: Case, claims: Rows) -> Rows:
     c, df, p, log10_p = fisher_c(spread["log10_p"])
     note = "" if k else SATURATED if parts.df == 0 else "no claim follows from the graph alone: see chi2"
     rows: Rows = [
-        {"measure": "claims", "estimate": k, "n": n, "note": note or (_few(k) if k <= FEW_CLAIMS else "")},
+        {"measure": "claims", "estimate": k, "n": n, "note": note or few_claims(k)},
         {"measure": "fisher_c", "estimate": c, "df": df, "p": p, "log10_p": log10_p, "n": n, "note": note},
     ]
     if case.fields.at is not None:
@@ -170,9 +180,10 @@ def fit_rows(case: Case, claims: Rows) -> Rows:
     return case.keyed(rows)
 
 
-def _few(k: int) -> str:
+def few_claims(k: int) -> str:
+    """Return what must be said of so few claims; nothing where they are more than two."""
     claims = "one claim" if k == 1 else f"{k} claims"
-    return f"C tests {claims} of independence only (df = {2 * k}): it says nothing of the arrows"
+    return f"C tests {claims} of independence only (df = {2 * k}): it says nothing of the arrows" if k <= FEW_CLAIMS else ""
 
 
 def effect_rows(case: Case, wanted: Plan, sizes: Floats) -> Rows:
@@ -180,9 +191,30 @@ def effect_rows(case: Case, wanted: Plan, sizes: Floats) -> Rows:
     found = case.found
     effects = effects_of(found.b, found.names, found.model, wanted)
     covariance = found.covariance(dict.fromkeys(found.model.endogenous, float(found.moments.n)))
-    pairs = effects.errors(covariance), _corrected_errors(effects, covariance, np.sqrt(found.moments.n / sizes))
-    z = float(special.ndtri(0.5 + case.confidence / 2.0))
     sd = dict(zip(found.names, found.moments.sd, strict=True))
+    return case.keyed(delta_rows(effects, wanted, covariance, np.sqrt(found.moments.n / sizes), sd, case.confidence))
+
+
+def delta_rows(
+    effects: Effects, wanted: Plan, covariance: Floats, wide: Floats, sd: Mapping[str, float], confidence: float
+) -> Rows:
+    """Return one row an effect.
+
+    Parameters
+    ----------
+    effects, wanted
+        Standardised effects, and their target.
+    covariance
+        Of the standardised coefficients, (edges, edges).
+    wide
+        By how much the corrected standard error of each coefficient is wider, (edges,); NaN where that is not known.
+    sd
+        Of every variable, in its unit.
+    confidence
+        Level of the intervals.
+    """
+    pairs = effects.errors(covariance), _corrected_errors(effects, covariance, wide)
+    z = float(special.ndtri(0.5 + confidence / 2.0))
     rows: Rows = []
     for (source, level, path), value, error, error_eff in zip(effects.keys, effects.standardised, *pairs, strict=True):
         if error == 0.0:
@@ -197,7 +229,7 @@ def effect_rows(case: Case, wanted: Plan, sizes: Floats) -> Rows:
              "ci_high": value + z * error, "std_error_eff": error_eff, "p_eff": corrected,
              "ci_eff_low": value - z * error_eff, "ci_eff_high": value + z * error_eff}
         )  # fmt: skip
-    return case.keyed(rows)
+    return rows
 
 
 def _corrected_errors(effects: Effects, covariance: Floats, wide: Floats) -> Floats:

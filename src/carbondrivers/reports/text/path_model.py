@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from carbondrivers.attribution.path_result import OBSERVED, PRUNED, PathResult
@@ -37,20 +39,22 @@ def _reported(result: PathResult) -> str:
 
 
 def _verdict(fit: pd.DataFrame) -> str:
-    claims = int(fit.loc["claims", "estimate"])
-    if pd.isna(fit.loc["fisher_c", "estimate"]):
+    value = {str(m): float(v) for m, v in zip(fit.index, fit["estimate"], strict=True)}
+    p = {str(m): float(v) for m, v in zip(fit.index, fit["p"], strict=True)}
+    claims = int(value["claims"])
+    if math.isnan(value["fisher_c"]):
         if claims == 0:
             return "every pair has an arrow or a correlated error, so that nothing is left to test (no claim of independence)."
         return f"its {claims} claims of independence could not all be tested."
     words = f"{claims} claims of independence" if claims > 1 else "a single claim of independence"
-    c = fit.loc["fisher_c"]
-    sentence = f"tested by {words}, Fisher's C = {number(c['estimate'])} (df = {int(c['df'])}, naive P {_p(c['p'])}"
-    decisive = float(c["p"])
-    if "fisher_c_eff" in fit.index and pd.notna(fit.loc["fisher_c_eff", "p"]):
-        decisive = float(fit.loc["fisher_c_eff", "p"])
-        sentence += f"; with the effective n C = {number(fit.loc['fisher_c_eff', 'estimate'])}, P {_p(decisive)}"
-    sentence += f"), RMSEA = {number(fit.loc['rmsea', 'estimate'], 3)}, SRMR = {number(fit.loc['srmr', 'estimate'], 3)}: "
-    return sentence + ("the data contradict the model." if decisive < 0.05 else "the data do not contradict the model.")
+    said = f"tested by {words}, Fisher's C = {number(value['fisher_c'])} (df = {2 * claims}, naive P {_p(p['fisher_c'])}"
+    corrected = p.get("fisher_c_eff", p["fisher_c"])
+    if math.isnan(corrected):
+        return f"{said}); no test with the effective n, for a claim has too few effective observations."
+    if "fisher_c_eff" in p:
+        said += f"; with the effective n C = {number(value['fisher_c_eff'])}, P {_p(corrected)}"
+    said += f"), RMSEA = {number(value['rmsea'], 3)}, SRMR = {number(value['srmr'], 3)}: "
+    return said + ("the data contradict the model." if corrected < 0.05 else "the data do not contradict the model.")
 
 
 def _p(value: float) -> str:
@@ -64,10 +68,9 @@ def _strongest(result: PathResult, effects: pd.DataFrame) -> list[str]:
         return []
     top = totals.iloc[int(totals["std_estimate"].abs().argmax())]
     parts = effects[effects["driver"] == top["driver"]].set_index("level")["std_estimate"]
-    low, high = (float(top[f"ci_boot_{end}"]) for end in ("low", "high"))
-    how = "block bootstrap"
-    if pd.isna(low):
-        low, high, how = float(top["ci_low"]), float(top["ci_high"]), "naive"
+    kinds = {"ci_boot": "block bootstrap", "ci_eff": "corrected", "ci": "naive"}
+    kind = next(kind for kind in kinds if kind == "ci" or pd.notna(top[f"{kind}_low"]))
+    low, high, how = float(top[f"{kind}_low"]), float(top[f"{kind}_high"]), kinds[kind]
     level = f"{100 * result.parameters['confidence']:g} %"
     return [
         f"The largest total effect on {result.label(str(top['response']))} is that of {result.label(str(top['driver']))}, "
@@ -81,14 +84,13 @@ def _sensitive(result: PathResult, group: str) -> list[str]:
     frame = frame[(frame["group"] == group) & (frame["method"] != "sheaf")]
     if frame.empty:
         return []
-    signs = frame.groupby("block")["total"].agg(lambda v: (v > 0).any() and (v < 0).any())
-    flipped = [result.label(str(block)) for block in signs.index[signs]]
+    totals = {str(block): part["total"] for block, part in frame.groupby("block")}
+    flipped = [result.label(block) for block, v in totals.items() if (v > 0).any() and (v < 0).any()]
     decisive = frame["p_eff"].where(frame["p_eff"].notna(), frame["p"])
-    verdicts = (decisive < 0.05).groupby(frame["method"]).first()
     said = []
     if flipped:
         said.append(f"The sign of the total effect of {joined(flipped)} depends on how the score is made.")
-    if verdicts.nunique() > 1:
+    if (decisive < 0.05).any() and not (decisive < 0.05).all():
         said.append(
             "So does the verdict on the model." if flipped else "The verdict on the model depends on how scores are made."
         )

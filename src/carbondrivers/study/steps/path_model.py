@@ -7,18 +7,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from carbondrivers.attribution.path_families import ErrorKind, Family
+from carbondrivers.attribution.path_fit import Pruning
+from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_model import path_model
-from carbondrivers.attribution.path_prune import Pruning
 from carbondrivers.attribution.path_result import PathResult
+from carbondrivers.attribution.path_rowwise import Asymmetric
 from carbondrivers.attribution.path_scores import Score
-from carbondrivers.attribution.path_text import parse_model
 from carbondrivers.attribution.result import Result
 from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.registry import NAMES_DRIVERS, Step, StepOptions, register_step
 
 
 def _parsed(text: str) -> str:
-    parse_model(text)
+    PathModel.parse(text)
     return text
 
 
@@ -41,6 +43,16 @@ class PathModelOptions(StepOptions):
         None,
         description="categorical driver that acts on every variable: its class means are taken out",
         json_schema_extra=NAMES_DRIVERS,
+    )
+    families: dict[str, Family] = Field(
+        {}, description="response to its distribution: binomial, poisson, mixed (random intercepts by cluster); else gaussian"
+    )
+    errors: ErrorKind = Field("classical", description="standard errors: classical, robust (HC3) or cluster")
+    cluster: str | None = Field(
+        None, description="categorical driver whose classes hold rows that are alike", json_schema_extra=NAMES_DRIVERS
+    )
+    asymmetric: Asymmetric = Field(
+        "order", description="direction of a claim between unlike distributions: order of causes, or conserve (the smaller P)"
     )
     prune: Pruning = Field(
         "none",
