@@ -1,0 +1,128 @@
+"""A page with a path diagram, the bars of its effects beside or below it, the key and the line of fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from carbondrivers.reports.figures import panels, sem_diagram, sem_effects
+from carbondrivers.reports.figures.panels import Page, text_width
+from carbondrivers.reports.figures.sem_diagram import Arrow, Shape
+from carbondrivers.reports.figures.sem_effects import Source
+from carbondrivers.reports.figures.sem_layout import Layout
+from carbondrivers.reports.style import Journal
+
+# So many boxes and bars fit beside each other; more bars than MOST_SOURCES are left to the table.
+BESIDE, MOST_SOURCES = 7, 14
+BARS_MM, TALLEST_MM = 52.0, 235.0
+_TOP_MM, _KEY_MM = 6.5, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """What a page shows.
+
+    Attributes
+    ----------
+    shapes, arrows : sequences
+        The diagram.
+    sources : sequence of Source
+        The bars, strongest first.
+    heading : str
+        Over the diagram.
+    axis : str
+        Under the bars.
+    judged : str
+        What a dashed arrow means.
+    foot : sequence of str
+        Sentences of fit.
+    """
+
+    shapes: Sequence[Shape]
+    arrows: Sequence[Arrow]
+    sources: Sequence[Source]
+    heading: str
+    axis: str
+    judged: str
+    foot: Sequence[str]
+
+
+def compose(diagram: Diagram, journal: Journal, lay: Layout | None = None) -> tuple[list[Page], Layout]:
+    """Return one page, or two where diagram and bars are too high together, and the layout for another group's page.
+
+    Parameters
+    ----------
+    diagram
+        What is shown.
+    journal
+        Sets width and text size.
+    lay
+        A layout of the same boxes and arrows; searched where None or where it does not fit.
+    """
+    beside = len(diagram.shapes) <= BESIDE and 0 < len(diagram.sources) <= BESIDE
+    wide = journal.double - 4.0 - (BARS_MM + 4.0 if beside else 0.0)
+    if lay is None or not _fits(lay, diagram, wide):
+        lay = sem_diagram.arranged(diagram.shapes, diagram.arrows, wide, journal.size)
+    bars = sem_effects.height(_shown(diagram)) if diagram.sources else 0.0
+    if beside:
+        return [_page(diagram, journal, lay, beside=True)], lay
+    if lay.height + bars > TALLEST_MM - 40.0:
+        apart = [_page(replace(diagram, sources=()), journal, lay, beside=False), _bars_page(diagram, journal)]
+        return apart[: 1 + bool(diagram.sources)], lay
+    return [_page(diagram, journal, lay, beside=False)], lay
+
+
+def _shown(diagram: Diagram) -> list[Source]:
+    return list(diagram.sources)[:MOST_SOURCES]
+
+
+def _said(diagram: Diagram) -> list[str]:
+    left_out = len(diagram.sources) > MOST_SOURCES
+    return [*diagram.foot, *([f"bars: the {MOST_SOURCES} largest totals of {len(diagram.sources)}"] if left_out else [])]
+
+
+def _page(diagram: Diagram, journal: Journal, lay: Layout, *, beside: bool) -> Page:
+    size, width, sources = journal.size, journal.double, _shown(diagram)
+    bars = sem_effects.height(sources) if sources else 0.0
+    foot_tall = panels.foot_height(_said(diagram), width - 4.0, size - 1.0)
+    body = max(lay.height + _KEY_MM, bars + 12.0) if beside else lay.height + _KEY_MM
+    below = bars + 19.0 if sources and not beside else 0.0
+    on = panels.page(width, _TOP_MM + body + below + foot_tall + 3.0)
+    sem_diagram.title(on, 2.0, 1.5, "a" if sources else "", diagram.heading, size + 0.5, lay.width)
+    free = (body - _KEY_MM - lay.height) / 2 if beside else 0.0
+    ax = on.axes(2.0, _TOP_MM + free, lay.width, lay.height)
+    sem_diagram.draw(ax, diagram.shapes, diagram.arrows, lay, size)
+    sem_diagram.key(on, 2.0, _TOP_MM + body - _KEY_MM + 1.5, size - 1.0, diagram.judged)
+    if sources:
+        left, top = (lay.width + 8.0, _TOP_MM) if beside else (2.0, _TOP_MM + body + 6.0)
+        _bars(on, diagram, left, top, width - left - 3.0 if beside else 120.0, size, "b")
+    panels.foot(on, 2.0, on.height - foot_tall - 1.0, _said(diagram), size - 1.0)
+    return on
+
+
+def _bars_page(diagram: Diagram, journal: Journal) -> Page:
+    size, said = journal.size, _said(diagram)
+    foot_tall = panels.foot_height(said, journal.double - 4.0, size - 1.0)
+    on = panels.page(journal.double, _TOP_MM + sem_effects.height(_shown(diagram)) + 15.0 + foot_tall)
+    _bars(on, diagram, 2.0, _TOP_MM, 140.0, size, "")
+    panels.foot(on, 2.0, on.height - foot_tall - 1.0, said, size - 1.0)
+    return on
+
+
+def _bars(on: Page, diagram: Diagram, left: float, top: float, wide: float, size: float, letter: str) -> None:
+    sources = _shown(diagram)
+    labels = max(text_width(line, size - 0.5) for one in sources for line in one.label.split("\n")) + 2.0
+    tall = sem_effects.height(sources)
+    words = "Direct, indirect and total effects"
+    sem_diagram.title(on, left, top - 5.0, letter, words if letter else f"{words}, {diagram.heading.lower()}", size + 0.5, wide)
+    sem_effects.draw(on.axes(left + labels, top, wide - labels, tall), sources, diagram.axis, size - 0.5)
+    sem_effects.key(on, left, top + tall + 8.5, size - 1.0)
+
+
+def _fits(lay: Layout, diagram: Diagram, wide: float) -> bool:
+    """Whether a layout has these boxes, these arrows and this width."""
+    return (
+        abs(lay.width - wide) < 1e-9
+        and set(lay.boxes) == {shape.name for shape in diagram.shapes}
+        and len(lay.curves) == len(diagram.arrows)
+    )
