@@ -229,8 +229,16 @@ LAZY = [
     ("aridity_class", lambda: [plane(3.0), plane(9.0)], {}),
     ("slope_band", lambda: [plane(3.0)], {"edges": [2]}),
     ("elevation_band", lambda: [plane(3.0)], {"edges": [2]}),
-    ("slope", lambda: [RAMP], {}),
+    *((name, lambda: [RAMP], {}) for name in ("slope", "aspect", "northness", "eastness", "aspect_class")),
+    ("change", lambda: [stack([1.0, 2.0], [2001, 2002])], {"years": [2001, 2002]}),
+    ("change", lambda: [plane(1.0, kind="categorical"), plane(2.0, kind="categorical")], {"output": "changed"}),
+    ("season", lambda: [months(np.arange(24.0), units="mm month-1")], {"months": [6, 7, 8], "statistic": "sum"}),
+    ("aridity", lambda: [months(np.arange(24.0)), months(np.full(24, 50.0))], {"by": "year"}),
 ]
+
+
+def test_every_derivation_has_a_lazy_case():
+    assert {name for name, _, _ in LAZY} == set(derivations())
 
 
 @pytest.mark.parametrize(("name", "make", "options"), LAZY, ids=[case[0] for case in LAZY])

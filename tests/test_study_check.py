@@ -392,6 +392,14 @@ REGION = '[study]\ntitle = "Demo"\nregion = "demo"\n[response]\nname = "nep"\n'
         (REGION.replace('"demo"', '"demo"\nyears = [2001, 2003]'), "study.years: the virtual region needs 5 years"),
         (REGION.replace('"demo"', '"demo"\nyears = [2001, 2006]') + "[analyses.trend]", "needs 10 years, there are 6"),
         (REGION + "[drivers.land_cover]\n[analyses.correlation]", "all are categorical"),
+        (
+            REGION.replace('"demo"', '"demo"\nresolution = 500.0'),
+            "study.resolution: the demo region has cells of 1 km: give shape",
+        ),
+        (
+            REGION.replace('"demo"', '"horqin"\nshape = [40, 50]\nresolution = 500.0'),
+            "study.resolution: shape and resolution follow from each other",
+        ),
     ],
 )
 def test_what_a_region_does_not_have(tmp_path: Path, text: str, words: str) -> None:

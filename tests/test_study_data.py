@@ -13,7 +13,7 @@ import shapely
 from affine import Affine
 
 from carbondrivers.datasets import virtual_region
-from carbondrivers.errors import StudyError
+from carbondrivers.errors import DataWarning, StudyError
 from carbondrivers.study.check import check_data, load_study
 from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.run import run_steps
@@ -231,3 +231,90 @@ def test_no_cluster_there_is_said_in_one_line(folder: Path) -> None:
 
     with pytest.raises(OptionError, match="no scheduler answers there"), _on_cluster("carrier-pigeon://nowhere"):
         pass
+
+
+def findings(where: Path, text: str = STUDY) -> pd.DataFrame:
+    study = load(where, text)
+    assert check_data(study) == []
+    survey = survey_of(Inputs(study, 1))
+    assert survey is not None
+    # Layers are looked at whatever is wrong with one of them.
+    assert {"nep", "precipitation"} <= set(survey.variables["name"])
+    return survey.findings.set_index("name")
+
+
+def linked(folder: Path, tmp_path: Path, name: str) -> Path:
+    where = tmp_path / "data"
+    where.mkdir()
+    for file in folder.iterdir():
+        if file.suffix in (".tif", ".gpkg") and file.name != name:
+            (where / file.name).hardlink_to(file)
+    return where
+
+
+def test_codes_outside_of_the_legend_are_told_with_the_layer(folder: Path, tmp_path: Path) -> None:
+    where = linked(folder, tmp_path, "clcd.tif")
+    with rasterio.open(folder / "clcd.tif") as file:
+        codes, place = file.read(1), file.transform
+    codes[0, :30], codes[-1, :20] = 77, 200
+    write_tiff(where / "clcd.tif", codes, place, "EPSG:32650", nodata=0)
+    found = findings(where)
+    note = found.loc["land_cover", "note"]
+    assert found.loc["land_cover", "severity"] == "error"
+    assert note.startswith("layer 'land_cover' (clcd.tif): 50 cells hold codes that legend CLCD does not have")
+    assert "77 (30), 200 (20)" in note
+    with pytest.warns(DataWarning, match=r"layer 'land_cover' \(clcd.tif\): 50 cells .* became missing"):
+        grid = Inputs(load(where, STUDY.replace('"CLCD"', '"CLCD"\nunknown = "missing"')), 1).grid("land_cover", "categorical")
+    assert int(np.isnan(grid).sum()) >= 50
+
+
+def test_polygons_elsewhere(folder: Path, tmp_path: Path) -> None:
+    where = linked(folder, tmp_path, "counties.gpkg")
+    far = shapely.box(0.0, 0.0, 1.0, 1.0)
+    gpd.GeoDataFrame({"name": ["far"]}, geometry=[far], crs="EPSG:4326").to_file(where / "counties.gpkg")
+    found = findings(where)
+    assert (
+        found.loc["regions", "severity"] == "error"
+        and "counties.gpkg: 1 of 1 zones (far) lie outside" in found.loc["regions", "note"]
+    )
+    near = gpd.read_file(folder / "counties.gpkg").geometry[0]
+    gpd.GeoDataFrame({"name": ["far", "West"]}, geometry=[far, near], crs="EPSG:4326").to_file(where / "counties.gpkg")
+    assert findings(where).loc[["regions"], "severity"].tolist()[0] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "there is no file 'counties.gpkg'"), (b"<html>", "is not a gpkg file"), (b"", "counties.gpkg")],
+)
+def test_polygons_that_cannot_be_read_are_found_before_the_run(
+    folder: Path, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    where = linked(folder, tmp_path, "counties.gpkg")
+    if content is not None:
+        (where / "counties.gpkg").write_bytes(content)
+    (problem,) = check_data(load(where))
+    assert problem.key == "regions.file" and words in problem.message and "\n" not in problem.message
+
+
+def test_an_empty_sample_is_foreseen(folder: Path, tmp_path: Path) -> None:
+    where = linked(folder, tmp_path, "dem.tif")
+    (where / "people.tif").unlink()
+    for name, gone in (("dem", np.s_[:, :50]), ("people", np.s_[:, 12:])):
+        with rasterio.open(folder / f"{name}.tif") as file:
+            values, place = file.read(1), file.transform
+        values[gone] = np.nan
+        write_tiff(where / f"{name}.tif", values, place, "EPSG:32650", nodata=np.nan)
+    found = findings(where)
+    worst = found[found["severity"] == "error"]
+    assert worst["note"].str.contains("no cell has a value in all of nep, ").any()
+
+
+def test_layers_of_unlike_grids_make_a_driver_where_the_study_aligns(folder: Path) -> None:
+    ratio = '[drivers.aridity]\nderive = "aridity"\nfrom = ["precipitation", "demand"]\n'
+    ratio += '[layers.demand]\nsource = "people.tif"\nunit = "mm a-1"\n'
+    inputs = Inputs(load(folder, STUDY.replace("[groups]", f"{ratio}[groups]")), 1)
+    rain, pet = (inputs.grid(name) for name in ("precipitation", "demand"))
+    made = inputs.grid("aridity")
+    # A grid without years stands for each of them.
+    expected = rain.mean("year") / pet.where(pet > 0)
+    np.testing.assert_allclose(made, expected, rtol=1e-5)

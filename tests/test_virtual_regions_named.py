@@ -24,6 +24,7 @@ from carbondrivers.nep_models.desert import DesertFlux
 from carbondrivers.nep_models.desert_open_path import fit_open_path
 from carbondrivers.study.check import LoadedStudy, check_data, load_study
 from carbondrivers.study.inputs import Inputs
+from carbondrivers.study.preset import preset as preset_text
 from carbondrivers.study.raw import REGIONS
 from carbondrivers.study.run import run_steps
 
@@ -281,6 +282,19 @@ def test_finer_by_shape_or_resolution_keeps_the_area() -> None:
     assert fine.annual["nep"].size > 2 * coarse.annual["nep"].size
     for made in (coarse, fine):
         assert made.regions.area.sum() / 1e6 == pytest.approx(125670.0, rel=0.05)
+
+
+def test_a_study_takes_a_resolution(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(preset_text("horqin", 7000.0).replace("[2000, 2020]", "[2001, 2010]"), encoding="utf-8")
+    study = load_study(path)
+    assert check_data(study) == []
+    region = Inputs(study, 2).region
+    assert (
+        region.static["elevation"].shape
+        == virtual_region("horqin", resolution=7000.0, years=(2001, 2010)).annual["nep"].shape[1:]
+    )
+    assert CliRunner().invoke(cli.app, ["demo", "demo", "--resolution", "500", "-o", str(tmp_path / "out")]).exit_code != 0
 
 
 @pytest.mark.parametrize("name", NAMED)

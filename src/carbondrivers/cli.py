@@ -105,13 +105,20 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def demo(
     name: Annotated[Region, typer.Argument(metavar="REGION", help=f"Virtual region: {', '.join(REGIONS)}.")] = Region.demo,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Output folder; carbondrivers-REGION by default.")] = None,
+    resolution: Annotated[
+        float | None, typer.Option("--resolution", help="Side of the cells of a named region: metres, or degrees for china.")
+    ] = None,
     seed: Seed = None,
     fresh: Fresh = False,
 ) -> None:
     """Analyse a virtual region, from raw grids to the report: one whose causes are known, or one after a study."""
-    from importlib.resources import as_file, files
+    from tempfile import TemporaryDirectory
 
-    with as_file(files("carbondrivers.study") / "presets" / f"{name.value}.toml") as path:
+    from carbondrivers.study.preset import preset
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name.value}.toml"
+        path.write_text(preset(name.value, resolution), encoding="utf-8")
         _run(path, out or Path(f"carbondrivers-{name.value.replace('_', '-')}"), None, seed, None, fresh)
 
 

@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.registry import register
-from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.result import Keep, Result
 from carbondrivers.catalogue import variables
 from carbondrivers.datasets.blocks import in_blocks
+from carbondrivers.datasets.grid_tables import time_mean
 from carbondrivers.datasets.grids import cell_areas
 from carbondrivers.errors import DataError
 from carbondrivers.nep_models.apply import YEARLY, canonical_unit
@@ -50,7 +52,7 @@ class AccountResult(Result):
     version="2",
     citation="Area-weighted mean and total over cells; geographic cells by their area on a sphere of 6371.0088 km.",
 )
-def account(nep: xr.DataArray) -> AccountResult:
+def account(nep: xr.DataArray, *, keep: Keep | None = None) -> AccountResult:
     """Return the regional mean and total of every year, and the mean map.
 
     Parameters
@@ -58,6 +60,9 @@ def account(nep: xr.DataArray) -> AccountResult:
     nep
         Dimensions (year, y, x), g C m-2 a-1, ``attrs["crs"]``; NaN for missing; lazy or in memory. A stack in another
         unit gets means but no total.
+    keep
+        Where the maps go: a function that takes a lazy data set and returns it when it is kept, so that no map is held
+        whole; by default maps are held.
 
     Returns
     -------
@@ -85,24 +90,25 @@ def account(nep: xr.DataArray) -> AccountResult:
     stack = _check_stack(nep)
     areas, notes = areas_or_equal(stack)
     sums = _sums(stack, areas)
-    if int(sums["n_infinite"]):
-        raise DataError(f"the stack holds {int(sums['n_infinite'])} infinite values: mend them or set them to NaN")
-    cells = int((sums["n_valid"] > 0).sum())
-    if not cells:
+    if sums["infinite"].sum():
+        raise DataError(f"the stack holds {int(sums['infinite'].sum())} infinite values: mend them or set them to NaN")
+    if not sums["n"].sum():
         raise DataError("the stack has no value at all: check the mask, the nodata value or the region")
     known = "crs" in stack.attrs and not notes
     unit = canonical_unit(str(stack.attrs.get("units", "")))
     notes += [] if unit == YEARLY or not known else [_no_total_note(unit)]
-    notes += _gap_notes(sums, stack.sizes["year"])
+    grid = (keep or xr.Dataset.compute)(_maps(stack))
+    cells = _cells_by_years(grid["n_valid"], stack.sizes["year"])
+    notes += _gap_notes(cells, stack["year"].to_numpy()[sums["n"] == 0].tolist())
     return AccountResult(
         method="account",
         parameters={},
-        n=cells,
+        n=int(cells[1:].sum()),
         notes=tuple(notes),
         provenance=history_line("account"),
         variables=_variables(stack),
         annual=_annual(stack, sums, known, known and unit == YEARLY),
-        grid=_grid(stack, sums),
+        grid=grid,
     )
 
 
@@ -129,29 +135,41 @@ def areas_or_equal(stack: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
     return equal, [f"The grid's {missing or 'CRS'} is unknown: every cell weighs the same, and there is no area or total."]
 
 
-def _sums(stack: xr.DataArray, areas: xr.DataArray) -> xr.Dataset:
-    """Compute every sum in one pass over the stack, block by block: beside the two maps, a few blocks are held."""
-    years, shape = stack.sizes["year"], (stack.sizes["y"], stack.sizes["x"])
-    by_year = {name: np.zeros(years) for name in ("weighted", "area", "n")}
-    total, count = np.zeros(shape), np.zeros(shape, dtype=np.min_scalar_type(years))
-    infinite = 0
-    for region, (values, weight) in in_blocks(stack, areas):
+def _sums(stack: xr.DataArray, areas: xr.DataArray) -> dict[str, Floats]:
+    """Return weighted sum, area, number of values and of infinite ones, by year: one pass over the stack, by blocks."""
+    sums = {name: np.zeros(stack.sizes["year"]) for name in ("weighted", "area", "n", "infinite")}
+    for _, (values, weight) in in_blocks(stack, areas):
         for i, layer in enumerate(values):
             valid = ~np.isnan(layer)
             filled = np.where(valid, layer, 0.0).astype(np.float64, copy=False)
-            infinite += int(np.isinf(filled).sum())
-            by_year["weighted"][i] += (filled * weight).sum()
-            by_year["area"][i] += (valid * weight).sum()
-            by_year["n"][i] += valid.sum()
-            total[region] += filled
-            count[region] += valid
-    sums: dict[str, Any] = {name: ("year", values) for name, values in by_year.items()}
-    sums |= {"sum": (("y", "x"), total), "n_valid": (("y", "x"), count), "n_infinite": infinite}
-    return xr.Dataset(sums, coords={name: stack[name] for name in ("year", "y", "x") if name in stack.coords})
+            sums["infinite"][i] += np.isinf(filled).sum()
+            sums["weighted"][i] += (filled * weight).sum()
+            sums["area"][i] += (valid * weight).sum()
+            sums["n"][i] += valid.sum()
+    return sums
 
 
-def _annual(stack: xr.DataArray, sums: xr.Dataset, has_area: bool, has_total: bool) -> pd.DataFrame:
-    weighted, area = sums["weighted"].to_numpy(), sums["area"].to_numpy()
+def _maps(stack: xr.DataArray) -> xr.Dataset:
+    """Return the mean of every cell and the number of its years with a value, lazy if the stack is."""
+    kept = {key: stack.attrs[key] for key in ("units", "crs", "resolution") if key in stack.attrs}
+    placed = {key: value for key, value in kept.items() if key != "units"}
+    mean = time_mean(stack)
+    mean.attrs = kept | {"long_name": f"Mean {stack.attrs.get('long_name', stack.name or 'value')}"}
+    count = stack.count("year").astype(np.min_scalar_type(stack.sizes["year"]))
+    count.attrs = {"units": "1", "long_name": "Years with a value"} | placed
+    return xr.Dataset({"mean": mean, "n_valid": count}, attrs=placed)
+
+
+def _cells_by_years(count: xr.DataArray, years: int) -> np.ndarray:
+    """Return how many cells have a value in 0, 1, 2, ... years."""
+    cells = np.zeros(years + 1, dtype=np.int64)
+    for _, (block,) in in_blocks(count):
+        cells += np.bincount(block.ravel().astype(np.int64), minlength=years + 1)
+    return cells
+
+
+def _annual(stack: xr.DataArray, sums: dict[str, Floats], has_area: bool, has_total: bool) -> pd.DataFrame:
+    weighted, area = sums["weighted"], sums["area"]
     present = area > 0
     mean = np.divide(weighted, area, out=np.full(area.shape, np.nan), where=present)
     total = np.where(present, weighted * TG_PER_G_M2_KM2, np.nan)
@@ -161,36 +179,23 @@ def _annual(stack: xr.DataArray, sums: xr.Dataset, has_area: bool, has_total: bo
             "estimate": mean,
             "total": total if has_total else np.nan,
             "area_km2": area if has_area else np.nan,
-            "n": sums["n"].to_numpy().astype(np.int64),
+            "n": sums["n"].astype(np.int64),
         }
     )
-
-
-def _grid(stack: xr.DataArray, sums: xr.Dataset) -> xr.Dataset:
-    count, mean = sums["n_valid"], sums["sum"]
-    # In place, for the map may be as large as the memory that is left.
-    with np.errstate(invalid="ignore"):
-        np.divide(mean.to_numpy(), count.to_numpy(), out=mean.to_numpy())
-    kept = {key: stack.attrs[key] for key in ("units", "crs", "resolution") if key in stack.attrs}
-    mean.attrs = kept | {"long_name": f"Mean {stack.attrs.get('long_name', stack.name or 'value')}"}
-    count.attrs = {"units": "1", "long_name": "Years with a value"} | {k: v for k, v in kept.items() if k != "units"}
-    return xr.Dataset({"mean": mean, "n_valid": count}, attrs={k: v for k, v in kept.items() if k != "units"})
 
 
 def _no_total_note(unit: str) -> str:
     return f"No total: the stack is in {unit or 'no declared unit'}, and only {YEARLY} adds up to carbon."
 
 
-def _gap_notes(sums: xr.Dataset, years: int) -> list[str]:
-    valid = sums["n_valid"].to_numpy()
-    partial = int(((valid > 0) & (valid < years)).sum())
+def _gap_notes(cells: np.ndarray, empty: list[Any]) -> list[str]:
+    partial = int(cells[1:-1].sum())
     notes = []
     if partial:
         notes.append(
-            f"{partial} of {int((valid > 0).sum())} cells lack a value in some years: "
+            f"{partial} of {int(cells[1:].sum())} cells lack a value in some years: "
             "means and totals of different years stand for different areas."
         )
-    empty = sums["year"].to_numpy()[sums["n"].to_numpy() == 0].tolist()
     if empty:
         notes.append(f"No cell has a value in {', '.join(map(str, empty))}.")
     return notes

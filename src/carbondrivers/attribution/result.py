@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import xarray as xr
@@ -30,6 +30,9 @@ GRAMMAR = frozenset(
     level_2 n_units first last area_first_km2 area_last_km2 gain_km2 loss_km2 net_km2 value density
     """.split()  # noqa: SIM905 - a list of names reads best as words
 )
+
+# Where the maps of a result go: computes lazy ones and returns them as they are kept, in memory or on disk.
+Keep: TypeAlias = Callable[[xr.Dataset], xr.Dataset]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

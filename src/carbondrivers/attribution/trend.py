@@ -8,7 +8,7 @@ Sources: Theil (1950); Sen (1968), doi:10.1080/01621459.1968.10480934; Mann (194
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -20,7 +20,7 @@ from scipy import stats
 from carbondrivers.attribution import trend_kernels as kernels
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.registry import register
-from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.result import Keep, Result
 from carbondrivers.attribution.trend_classes import CLASS_VIEWS, ClassView
 from carbondrivers.attribution.trend_maps import (
     STATISTICS,
@@ -41,7 +41,6 @@ TIME_NAMES = ("year", "time")
 Significance = Literal["benjamini_hochberg", "naive"]
 TrendMethod = Literal["ols", "theil_sen", "mann_kendall"]
 TREND_METHODS: tuple[TrendMethod, ...] = get_args(TrendMethod)
-Keep = Callable[[xr.Dataset], xr.Dataset]
 PREFIX = {"ols": "ols_", "theil_sen": "sen_"}
 
 

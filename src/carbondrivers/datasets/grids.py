@@ -116,7 +116,10 @@ def cell_areas(da: xr.DataArray) -> xr.DataArray:
     sides = [xr.DataArray(side, {axis: da[axis].to_numpy()}, (axis,)) for axis, side in (("y", height), ("x", width))]
     if da.chunks is not None:
         sides = [side.chunk({axis: da.chunksizes[axis]}) for axis, side in zip(("y", "x"), sides, strict=True)]
-    areas = sides[0] * sides[1]
+    with warnings.catch_warnings():
+        # Many chunks out of few is what is meant here, and nothing that a user could mend.
+        warnings.filterwarnings("ignore", "Increasing number of chunks")
+        areas = sides[0] * sides[1]
     return areas.rename("area").assign_attrs(units="km2", long_name="Cell area", crs=da.attrs["crs"])
 
 

@@ -130,6 +130,24 @@ def count_codes(codes: Values, *, legend: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["code", "name", "type", "n"])
 
 
+def unknown_codes(codes: Values, *, legend: str) -> str:
+    """Say which codes of a grid its legend does not have, with their cells, in one pass; empty where all are known.
+
+    Parameters
+    ----------
+    codes, legend
+        As in ``count_codes``.
+
+    Examples
+    --------
+    >>> unknown_codes(np.array([1, 1, 57]), legend="CLCD")
+    '1 cells hold codes that legend CLCD does not have, code (cells): 57 (1)'
+    """
+    counted = count_codes(codes, legend=legend)
+    lost = counted.loc[counted["name"] == ""]
+    return _told(dict(zip(lost["code"], lost["n"], strict=True)), get_legend(legend).name) if len(lost) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Table:
     """What each code becomes: one place for every number from `first` on, known or not, and an unknown one at either end."""

@@ -67,23 +67,26 @@ def make_strata(
     DataError
         If a layer is continuous or has several years, a grid differs, or there are too many strata.
     """
-    codes = np.where(mask, 0, -1).astype(np.int32)
+    codes = np.where(mask, np.int32(0), np.int32(-1))
     labels: tuple[str, ...] = ("",)
     for one in given:
         part = _part(one, layers, response, mask)
-        inside = (codes >= 0) & (part.codes >= 0)
-        codes = np.where(inside, codes * len(part.labels) + part.codes, -1).astype(np.int32)
+        # In place and row by row: a grid may be as large as the memory that is left.
+        for own, other in zip(codes, part.codes, strict=True):
+            own[:] = np.where((own >= 0) & (other >= 0), own * len(part.labels) + other, -1)
         labels = tuple(f"{first}, {second}" if first else second for first in labels for second in part.labels)
     if not given:
         return Strata(codes, ("all",))
-    used = np.unique(codes[codes >= 0])
+    used = np.array(sorted({int(code) for row in codes for code in np.unique(row)} - {-1}), dtype=np.int64)
     if used.size > MAX_CLASSES:
         raise DataError(
             f"there are {used.size} strata, more than {MAX_CLASSES}: stratify by fewer things, or group the classes"
         )
     renumber = np.full(len(labels) + 1, -1, dtype=np.int32)
     renumber[used] = np.arange(used.size)
-    return Strata(renumber[codes], tuple(labels[i] for i in used))
+    for row in codes:
+        row[:] = renumber[row]
+    return Strata(codes, tuple(labels[i] for i in used))
 
 
 def _part(one: str | xr.DataArray, layers: Mapping[str, xr.DataArray], response: str | None, mask: NDArray[np.bool_]) -> Strata:

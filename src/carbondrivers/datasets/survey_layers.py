@@ -5,7 +5,7 @@ Lazy layers are read block by block, each of them once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -42,6 +42,7 @@ def survey_layers(
     response: str | None = None,
     legends: Mapping[str, str | Mapping[int, str]] | None = None,
     few_years: int = FEW_YEARS,
+    together: Collection[str] = (),
 ) -> Survey:
     """Look at grids: CRS, overlap, alignment, unit and range, missing shares, class codes, constants, years.
 
@@ -56,6 +57,8 @@ def survey_layers(
         Layer to legend: a name of ``carbondrivers list legends``, or code to name. By default the names that a grid carries.
     few_years
         Stacks of fewer years are named.
+    together
+        Layers that a sample takes together: that no cell has a value in all of them is an error.
 
     Raises
     ------
@@ -85,9 +88,16 @@ def survey_layers(
     rows: list[dict[str, object]] = []
     missing: list[dict[str, object]] = []
     findings: list[Finding] = []
+    shared = np.ones((reference.sizes["y"], reference.sizes["x"]), dtype=bool)
     for name, da in layers.items():
         differs = "" if name == chosen else _difference(reference, da)
-        look = _look(da, None if differs else area)
+        try:
+            look = _look(da, None if differs else area, shared if name in together and not differs else None)
+        except DataError as error:
+            findings.append(
+                Finding("error", "classes" if da.attrs.get("kind") == "categorical" else "missing", name, str(error))
+            )
+            continue
         of = AREA if area is not None and not differs else GRID
         rows.append(_row(name, da, look, of))
         missing += [{"name": name, "year": year, "n": n, "missing": share, "share_of": of} for year, n, share in look.by_year]
@@ -98,7 +108,19 @@ def survey_layers(
         findings += value_findings(name, str(da.attrs.get("units", "")), look.n, look.low, look.high, look.missing, of)
         if da.attrs.get("kind") == "categorical":
             findings += _class_findings(name, look, _legend(da, (legends or {}).get(name)))
+    if not shared.any() and len(rows) == len(layers):
+        findings.append(_apart(together, rows))
     return make_survey(rows, missing, findings)
+
+
+def _apart(together: Collection[str], rows: list[dict[str, object]]) -> Finding:
+    """Return the finding that layers share no cell."""
+    emptiest = max((row for row in rows if row["name"] in together), key=lambda row: float(str(row["missing"])))
+    note = (
+        f"no cell has a value in all of {', '.join(together)}: the sample would be empty; look at their masks and extents, or "
+        f"leave one out ({emptiest['name']} lacks most)"
+    )
+    return Finding("error", "missing", "", note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +144,8 @@ def _area(da: xr.DataArray) -> NDArray[np.bool_]:
     return area
 
 
-def _look(da: xr.DataArray, area: NDArray[np.bool_] | None) -> _Look:
+def _look(da: xr.DataArray, area: NDArray[np.bool_] | None, shared: NDArray[np.bool_] | None = None) -> _Look:
+    """Look at a layer once; cells without any value are taken out of `shared`."""
     labels = _labels(da)
     counts, inside = np.zeros(labels.size, dtype=np.int64), np.zeros(labels.size, dtype=np.int64)
     low, high = np.inf, -np.inf
@@ -131,6 +154,8 @@ def _look(da: xr.DataArray, area: NDArray[np.bool_] | None) -> _Look:
         block = values.reshape(labels.size, -1)
         valid = ~np.isnan(block)
         counts += valid.sum(axis=1)
+        if shared is not None:
+            shared[region] &= valid.any(axis=0).reshape(values.shape[-2:])
         inside += (valid if area is None else valid & area[region].ravel()).sum(axis=1)
         present = block[valid]
         if present.size:

@@ -15,7 +15,7 @@ from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.write import write_grid
 from carbondrivers.reports.figures.map_furniture import known_crs
 
-MOST_DRAWN = 1_000_000
+MOST_DRAWN = 500_000
 Some = TypeVar("Some", bound=Result)
 
 
@@ -37,7 +37,7 @@ def drawable(result: Some) -> tuple[Some, str]:
         return result, ""
     every = {name: slice(None, None, step) for name, step in steps.items() if step > 1}
     drawn: Some = replace(result, **{name: result.maps[name].isel(y=step, x=step) for name, step in every.items()})
-    return drawn, f" Drawn: every {max(steps.values())}th row and column; the maps hold every cell."
+    return drawn, f" Drawn: one in {max(steps.values())} rows and columns; the maps hold every cell."
 
 
 def _step(grid: xr.Dataset) -> int:

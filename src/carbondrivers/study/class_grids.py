@@ -9,7 +9,6 @@ import numpy as np
 
 from carbondrivers.errors import DataError, did_you_mean
 from carbondrivers.study.grids import first_layer
-from carbondrivers.study.paths import resolve
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -112,17 +111,12 @@ def land_cover(inputs: Inputs) -> Coded | None:
 def regions(inputs: Inputs) -> Coded | None:
     """Return the number of each cell's region, dims (y, x), NaN outside, and their names; None where there are none."""
     from carbondrivers.datasets.region_grid import region_grid
-    from carbondrivers.datasets.zones import as_zones, read_zones
 
-    spec = inputs.spec
-    if spec.kind == "region":
-        zones, grid = as_zones(inputs.region.regions), inputs.region.static["elevation"]
-    elif spec.kind == "rasters" and spec.regions:
-        options = spec.regions.model_dump(exclude={"file"})
-        zones = read_zones(resolve(inputs.study.root, spec.regions.file), **options)
-        grid = inputs.grid(first_layer(spec))
-    else:
+    zones = inputs.zones
+    if zones is None:
         return None
+    is_virtual = inputs.spec.kind == "region"
+    grid = inputs.region.static["elevation"] if is_virtual else inputs.grid(first_layer(inputs.spec))
     return region_grid(zones, grid), dict(enumerate(zones.names, start=1))
 
 

@@ -39,7 +39,7 @@ def _place_problems(view: Raw) -> Found:
         if key in view.raw:
             remedy = "declare groups by a column" if key == "regions" else "every row or cell is taken"
             yield (key,), f"only a raster study has [{key}]: take it out; {remedy}"
-    for key in ("resolution", "align"):
+    for key in ("align",) if view.kind == "region" else ("resolution", "align"):
         if key in view.study:
             yield ("study", key), "only a raster study has grids to bring together: take it out"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from carbondrivers.catalogue import Kind
-from carbondrivers.errors import DataError
+from carbondrivers.errors import DataError, DataWarning
 from carbondrivers.study.check import LoadedStudy
 from carbondrivers.study.nep_layers import GIVEN, used_layers
 from carbondrivers.study.paths import expand, files_of
@@ -85,9 +87,14 @@ class Grids:
 
     def _derived(self, name: str, driver: DriverSpec) -> xr.DataArray:
         from carbondrivers.datasets.derive import derive
+        from carbondrivers.datasets.grids import grid_difference
 
+        given = [self._own(one) for one in driver.from_]
+        # A slope is that of the finest cells; several layers can only be joined cell by cell.
+        if self.spec.aligns and any(grid_difference(given[0], other) for other in given[1:]):
+            given = [self.get(one) for one in driver.from_]
         try:
-            made = derive(str(driver.derive), [self._own(one) for one in driver.from_], **driver.options)
+            made = derive(str(driver.derive), given, **driver.options)
         except DataError as error:
             raise DataError(f"driver {name!r}: {error}") from None
         return made.rename(name)
@@ -115,13 +122,35 @@ class Grids:
 
 
 def classed(grid: xr.DataArray, layer: Layer) -> xr.DataArray:
-    """Return the classes that a layer's legend and scheme make of its codes, as numbers with their names beside them."""
-    from carbondrivers.datasets.landcover import reclassify
+    """Return the classes that a layer's legend and scheme make of its codes, as numbers with their names beside them.
 
-    made: xr.DataArray = reclassify(
-        grid, legend=str(layer.legend), scheme=layer.scheme, assign=layer.assign or None, unknown=layer.unknown, output="number"
-    )
+    Raises
+    ------
+    DataError
+        If the legend does not have some of the codes, with the cells of each.
+    """
+    from carbondrivers.datasets.landcover import reclassify, unknown_codes
+
+    where, legend = f"layer {str(grid.name)!r} ({layer.source})", str(layer.legend)
+    with _said_of(where):
+        lost = unknown_codes(grid, legend=legend)
+        if lost and layer.unknown == "refuse":
+            raise DataError(f"{lost}: check the legend, declare the nodata value, or pass over them with unknown = 'missing'")
+        if lost:
+            warnings.warn(f"{where}: {lost}; they became missing", DataWarning, stacklevel=2)
+        made: xr.DataArray = reclassify(
+            grid, legend=legend, scheme=layer.scheme, assign=layer.assign or None, unknown="missing", output="number"
+        )
     return made
+
+
+@contextmanager
+def _said_of(where: str) -> Iterator[None]:
+    """Put a layer's name before what is wrong with it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 def first_layer(spec: StudySpec) -> str:

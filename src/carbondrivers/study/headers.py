@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from carbondrivers.errors import CarbonDriversError, StudyError
 from carbondrivers.study import registry
 from carbondrivers.study.nep_layers import AXES, GIVEN, LAYERS, used_layers
-from carbondrivers.study.paths import Instance, expand, files_of
+from carbondrivers.study.paths import Instance, expand, files_of, resolve
 from carbondrivers.study.problems import Found, KeyPath, hint, listed
 from carbondrivers.study.rules import few_years
 from carbondrivers.study.schema import Layer, StudySpec
@@ -56,6 +56,7 @@ def raster_problems(root: Path, spec: StudySpec) -> Found:
     for path, layer in _layers(spec):
         for message in _layer_problems(root, spec, path, layer, headers):
             yield path, message
+    yield from _region_problems(root, spec)
     response, drivers = _used(spec, headers)
     if not spec.aligns:
         yield from _alignment_problems([*response, *drivers.values()])
@@ -66,6 +67,24 @@ def raster_problems(root: Path, spec: StudySpec) -> Found:
         if header.axis and spec.drivers[name].kind == "categorical":
             remedy = "name the file of one year"
             yield header.path, f"{header.source!r} {HAS[header.axis]}, and classes have no mean over time: {remedy}"
+
+
+def _region_problems(root: Path, spec: StudySpec) -> Found:
+    """Find polygons that cannot be read; a file of them is small, and is read whole."""
+    from carbondrivers.datasets.zones import read_zones
+
+    if spec.regions is None:
+        return
+    try:
+        path = resolve(root, spec.regions.file)
+        if path.exists():
+            read_zones(path, **spec.regions.model_dump(exclude={"file"}))
+            return
+    except CarbonDriversError as error:
+        yield ("regions", "file"), str(error)
+        return
+    near = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    yield ("regions", "file"), f"there is no file {spec.regions.file!r} in {root}{hint(path.name, near)}"
 
 
 def stack_years(root: Path, spec: StudySpec) -> tuple[int, ...] | None:

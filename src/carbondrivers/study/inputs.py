@@ -6,7 +6,7 @@ The data go one way: files or a virtual region -> NEP, where a model estimates i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from carbondrivers.attribution.result import Keep
     from carbondrivers.datasets import Driver, PixelSample, VirtualRegion
     from carbondrivers.datasets.virtual import Truth
+    from carbondrivers.datasets.zones import Zones
 
 
 # The files of this room whose code decides what the data are.
@@ -58,7 +60,7 @@ class Inputs:
         self.study = study
         self.spec: StudySpec = study.spec
         self.seed = seed
-        self.keep: Callable[[xr.Dataset], xr.Dataset] | None = None
+        self.keep: Keep | None = None
 
     def has(self, need: str) -> bool:
         """Return whether the study can provide what a step may need (headers are read at most)."""
@@ -108,7 +110,10 @@ class Inputs:
         if self.spec.study.region is None:
             raise DataError("this study has no virtual region: set study.region")
         given = self.spec.study
-        return virtual_region(self.spec.study.region, seed=self.seed, mode=given.mode, shape=given.shape, years=given.years)
+        return virtual_region(
+            self.spec.study.region, seed=self.seed, mode=given.mode, shape=given.shape, resolution=given.resolution,
+            years=given.years,
+        )  # fmt: skip
 
     @cached_property
     def truth(self) -> Truth:
@@ -246,6 +251,18 @@ class Inputs:
     def land_cover(self) -> tuple[xr.DataArray, dict[int, str]] | None:
         """Land-cover codes, dims (year, y, x) or (y, x), NaN where there is none, and their names; None without such a grid."""
         return land_cover(self)
+
+    @cached_property
+    def zones(self) -> Zones | None:
+        """The polygons of the study's regions; None where it has none."""
+        from carbondrivers.datasets.zones import as_zones, read_zones
+
+        if self.spec.kind == "region":
+            return as_zones(self.region.regions)
+        if self.spec.kind != "rasters" or self.spec.regions is None:
+            return None
+        options = self.spec.regions.model_dump(exclude={"file"})
+        return read_zones(resolve(self.study.root, self.spec.regions.file), **options)
 
     @cached_property
     def regions(self) -> tuple[xr.DataArray, dict[int, str]] | None:

@@ -80,6 +80,11 @@ def _region_problems(view: Raw) -> Found:
             yield ("study", key), "only a virtual region has it: take it out, or set study.region"
     if view.is_region and view.region == "demo" and view.study.get("mode") == "process":
         yield ("study", "mode"), "the demo region is planted: take mode out, or take another region"
+    if view.is_region and "resolution" in view.study:
+        if view.region == "demo":
+            yield ("study", "resolution"), "the demo region has cells of 1 km: give shape to make it larger or smaller"
+        elif "shape" in view.study:
+            yield ("study", "resolution"), "shape and resolution follow from each other: take one of them out"
 
 
 def _driver_problems(view: Raw) -> Found:

@@ -82,7 +82,9 @@ class Study(Section):
         None, description='reference system that all grids are brought to, such as "EPSG:32650"; that of the files by default'
     )
     resolution: Annotated[Finite, Field(gt=0)] | None = Field(
-        None, description="side of the cells that all grids are brought to, in units of the reference system"
+        None,
+        description="side of the cells that all grids are brought to, in units of the reference system; of a virtual region "
+        "the side of its cells, about, in place of shape",
     )
     align: Annotated[bool, Strict()] = Field(
         False, description="bring grids that differ onto that of the response; crs and resolution imply it"
@@ -98,7 +100,7 @@ class Study(Section):
         "effects of its drivers (planted; the demo always)",
     )
     shape: tuple[Edge, Edge] | None = Field(
-        None, description="[rows, columns] of that region: finer than by default, or coarser"
+        None, description="[rows, columns] of that region: finer than by default, or coarser; or give its resolution"
     )
 
 

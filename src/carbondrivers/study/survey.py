@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from carbondrivers.errors import CarbonDriversError
+from carbondrivers.errors import CarbonDriversError, DataWarning
 from carbondrivers.study.grids import first_layer
 from carbondrivers.study.inputs import Inputs
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from carbondrivers.datasets.survey import Survey
+    from carbondrivers.datasets.survey import Finding, Survey
 
 SHOWN = ("name", "kind", "unit", "n", "min", "max", "missing", "years", "classes")
 
@@ -55,8 +55,30 @@ def _of_grids(inputs: Inputs) -> Survey:
     if not layers:
         return make_survey([], [], failed)
     response = first_layer(inputs.spec)
-    found = survey_layers(layers, response=response if response in layers else None)
+    failed += _region_findings(inputs, layers.get(response))
+    together = [name for name in (response, *inputs.spec.drivers) if name in layers] if inputs.spec.drivers else []
+    found = survey_layers(layers, response=response if response in layers else None, together=together)
     return replace(found, findings=pd.concat([make_survey([], [], failed).findings, found.findings], ignore_index=True))
+
+
+def _region_findings(inputs: Inputs, grid: xr.DataArray | None) -> list[Finding]:
+    """Return what is wrong with the place of the study's polygons; no cell is counted."""
+    import warnings
+
+    from carbondrivers.datasets.survey import Finding
+    from carbondrivers.datasets.zone_cover import Cover
+
+    zones = inputs.zones
+    if zones is None or grid is None:
+        return []
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DataWarning)
+        try:
+            notes = Cover(zones, grid).notes()
+        except CarbonDriversError as error:
+            return [Finding("error", "overlap", "regions", str(error))]
+    found = [Finding("warning", "overlap", "regions", str(w.message)) for w in said if issubclass(w.category, DataWarning)]
+    return [*found, *(Finding("note", "overlap", "regions", note) for note in notes)]
 
 
 def names_of_grids(inputs: Inputs) -> tuple[str, ...]:
@@ -76,6 +98,7 @@ def lines_of(survey: Survey) -> Iterator[str]:
         numbers = {key: float(str(given[key])) for key in ("min", "max", "missing")}
         given["missing"] = f"{100 * numbers['missing']:.1f} %"
         given |= {key: f"{numbers[key]:.4g}" if np.isfinite(numbers[key]) else "" for key in ("min", "max")}
+        given["classes"] = str(given["classes"]).removesuffix(".0")
         words.append(["" if f"{value!s}" in ("nan", "<NA>", "None") else f"{value!s}" for value in given.values()])
     widths = [max(len(line[i]) for line in words) for i in range(len(SHOWN))]
     yield from ("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in words)

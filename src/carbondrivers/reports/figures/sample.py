@@ -17,6 +17,8 @@ from carbondrivers.reports.style import journal as journal_of
 TALLEST_MAP_MM = 110.0
 # A lattice with fewer of its nodes taken reads better as points than as scattered pixels.
 _FILLED = 0.25
+# More points than this are one picture inside of a vector file: each of them apart would make it tens of megabytes.
+MOST_VECTORS = 10_000
 
 
 def sample(result: SampleResult, ax: Axes | None = None, *, journal: str | Journal = "jal") -> Axes:
@@ -80,7 +82,9 @@ def _draw(ax: Axes, result: SampleResult, extent: furniture.Extent, size: float)
     else:
         across, tall = panels.axes_mm(ax)
         side = np.clip(0.6 * np.sqrt(across * tall / len(x)), 0.35, 2.2) / panels.MM_PER_POINT
-        drawn = ax.scatter(x, y, c=value, s=side**2, cmap=cmap, norm=norm, linewidths=0.2, edgecolors="#7F7F7F")
+        many = len(x) > MOST_VECTORS
+        look: dict[str, Any] = {"linewidths": 0.0 if many else 0.2, "edgecolors": "#7F7F7F", "rasterized": many}
+        drawn = ax.scatter(x, y, c=value, s=side**2, cmap=cmap, norm=norm, **look)
     furniture.frame(ax, extent, furniture.known_crs(result.parameters.get("crs")), size)
     return drawn, ends
 

@@ -15,7 +15,7 @@ class AccountOptions(StepOptions):
 
 
 def _run(inputs: Inputs, options: AccountOptions, results: Mapping[str, Result]) -> AccountResult:
-    return account(inputs.required_stack)
+    return account(inputs.required_stack, keep=inputs.keep)
 
 
 register_step(Step("account", "Regional account", AccountOptions, "stack", (), ("account",), _run, automatic=True, order=20))
