@@ -11,6 +11,7 @@ from carbondrivers.attribution.evaluation import EvaluationResult, evaluate
 from carbondrivers.attribution.future import FutureResult, future
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
+from carbondrivers.attribution.optimum import OptimumResult, optimum
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
@@ -37,6 +38,7 @@ __all__ = [
     "FutureResult",
     "GeodetectorResult",
     "Method",
+    "OptimumResult",
     "PersistenceResult",
     "RecoveryResult",
     "Result",
@@ -60,6 +62,7 @@ __all__ = [
     "future",
     "group_series",
     "methods",
+    "optimum",
     "persistence",
     "profile",
     "recovery",
