@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from libpysal.graph import Graph
 
 from carbondrivers.attribution.registry import Method, methods
 from carbondrivers.attribution.result import GRAMMAR, Result
@@ -22,11 +23,14 @@ from carbondrivers.study.state import Kept, State
 SAMPLE_METHODS = [m for m in methods().values() if m.takes == "sample"]
 STACK_METHODS = [m for m in methods().values() if m.takes in ("stack", "monthly stack")]
 MAP_METHODS = [m for m in methods().values() if m.takes == "map"]
+UNIT_METHODS = [m for m in methods().values() if m.takes == "units"]
 each_sample_method = pytest.mark.parametrize("method", SAMPLE_METHODS, ids=lambda m: m.name)
 each_stack_method = pytest.mark.parametrize("method", STACK_METHODS, ids=lambda m: m.name)
 each_map_method = pytest.mark.parametrize("method", MAP_METHODS, ids=lambda m: m.name)
 each_grid_method = pytest.mark.parametrize("method", [*STACK_METHODS, *MAP_METHODS], ids=lambda m: m.name)
-each_method = pytest.mark.parametrize("method", [*SAMPLE_METHODS, *STACK_METHODS, *MAP_METHODS], ids=lambda m: m.name)
+each_unit_method = pytest.mark.parametrize("method", UNIT_METHODS, ids=lambda m: m.name)
+HELD = [*SAMPLE_METHODS, *STACK_METHODS, *MAP_METHODS, *UNIT_METHODS]
+each_method = pytest.mark.parametrize("method", HELD, ids=lambda m: m.name)
 DRIVERS = (
     Driver("dem", "topography", "m"), Driver("rain", "climate", "mm a-1"), Driver("soil", "soil", kind="categorical"),
 )  # fmt: skip
@@ -85,9 +89,30 @@ def _map(values: np.ndarray | None = None) -> xr.DataArray:
     return xr.DataArray(values, dims=("y", "x"), coords=coords, name="nep", attrs=attrs)
 
 
+def _units(values: np.ndarray | None = None) -> pd.Series:
+    """Forty units on a lattice, with a trend across it."""
+    if values is None:
+        values = np.random.default_rng(46).normal(50, 9, 40) + 3.0 * (np.arange(40) % 8)
+    return pd.Series(values, index=[f"unit {i}" for i in range(len(values))], name="nep")
+
+
+def _joined(ids: pd.Index) -> Graph:
+    """Weights of the lattice in the order of some rows: neighbours to the left and right, above and below; one island."""
+    at = {label: divmod(int(str(label).split()[1]), 8) for label in ids}
+    pairs = [
+        (one, two, 1.0) for one in ids for two in ids
+        if abs(at[one][0] - at[two][0]) + abs(at[one][1] - at[two][1]) == 1 and "unit 0" not in (one, two)
+    ]  # fmt: skip
+    rows = [*pairs, *((label, label, 0.0) for label in ids if label == "unit 0")]
+    focal, other, weight = (list(column) for column in zip(*rows, strict=True))
+    place = {label: i for i, label in enumerate(ids)}
+    order = sorted(range(len(rows)), key=lambda i: (place[focal[i]], place[other[i]]))
+    return Graph.from_arrays([focal[i] for i in order], [other[i] for i in order], [weight[i] for i in order])
+
+
 INPUTS: dict[str, Callable[..., object]] = {
     "sample": lambda: _sample(_frame()), "stack": _stack, "monthly stack": _monthly_stack,
-    "map": _map,
+    "map": _map, "units": _units,
 }  # fmt: skip
 
 
@@ -99,13 +124,13 @@ def _drivers() -> dict[str, xr.DataArray]:
 
 # What some methods take beside their first input.
 MORE: dict[str, Callable[[], dict[str, object]]] = {
-    "time_correlation": lambda: {"drivers": _drivers()},
     "validation": lambda: {"trees": 10, "n": 4, "replicates": 100},
     "carbon_forest": lambda: {"trees": 10, "n": 4},
     "boosted_trees": lambda: {
         "n_trees": 20, "tree_complexity": [2], "learning_rate": [0.2], "n_folds": 3, "shadow_sets": 2, "seeds": 1, "bands": 5,
         "repeats": 1,
     },
+    "time_correlation": lambda: {"drivers": _drivers()}, "weighted_clusters": lambda: {"weights": _joined(_units().index)},
 }  # fmt: skip
 
 
@@ -125,6 +150,11 @@ def _assert_same(one: Result, two: Result, columns: list[str] | None = None, rto
         pd.testing.assert_frame_equal(table[kept], other[kept], rtol=rtol, atol=1e-12)
     for name, grid in one.maps.items():
         xr.testing.assert_allclose(grid, two.maps[name], rtol=rtol)
+
+
+def test_every_method_is_held_to_a_contract() -> None:
+    """Methods on grids have theirs in test_zone_contract, for they take more than one grid."""
+    assert {m.takes for m in methods().values()} <= {*INPUTS, "grids"}
 
 
 @each_method
@@ -278,6 +308,68 @@ def test_maps_keep_their_place(method: Method) -> None:
         for axis in ("y", "x"):
             np.testing.assert_array_equal(grid[axis], given[axis])
         assert grid.attrs["crs"] == "EPSG:32650"
+
+
+@each_unit_method
+def test_order_of_units_does_not_matter(method: Method) -> None:
+    """But for the draws of the permutations, which follow the rows."""
+    units = _units()
+    turned = units.sample(frac=1, random_state=3)
+    one, two = (
+        method.door(u, weights=_joined(u.index)).tables["units"].set_index("id").loc[units.index] for u in (units, turned)
+    )
+    kept = [c for c in one if not c.startswith(("p", "lisa"))]
+    pd.testing.assert_frame_equal(one[kept], two[kept], rtol=1e-9, atol=1e-12)
+    assert {"local_moran", "gi_star", "gi_class"} <= set(kept)
+
+
+@each_unit_method
+def test_units_are_not_changed_and_may_be_read_only(method: Method) -> None:
+    values = _units().to_numpy().copy()
+    values.flags.writeable = False
+    given, weights = _units(values), _joined(_units().index)
+    before, links = given.copy(deep=True), weights.adjacency.copy(deep=True)
+    state = str(np.random.get_state())  # noqa: NPY002
+    method.door(given, weights=weights)
+    pd.testing.assert_series_equal(given, before)
+    pd.testing.assert_series_equal(weights.adjacency, links)
+    assert str(np.random.get_state()) == state  # noqa: NPY002
+
+
+@each_unit_method
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e3, 1e8])
+def test_unit_of_the_units_does_not_matter(method: Method, scale: float) -> None:
+    one, two = _call(method), _run(method, _units() * scale)
+    for name in one.tables:
+        drawn = [c for c in one.tables[name].columns if c in ("p", "p_adjusted") and name == "units"]
+        kept = [c for c in one.tables[name].columns if c not in ("estimate", *drawn)]
+        pd.testing.assert_frame_equal(one.tables[name][kept], two.tables[name][kept], rtol=1e-7, atol=1e-12)
+        # A draw of the very neighbours that a unit has ties with what is observed, and the last bits of a sum decide: a few of
+        # the 9,999 draws may fall on the other side. The adjusted p follows from p.
+        for column in drawn[:1]:
+            pd.testing.assert_series_equal(one.tables[name][column], two.tables[name][column], rtol=0, atol=5e-3)
+
+
+@each_unit_method
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda u: u.where(u.index != "unit 3", np.inf),
+        lambda u: u.where(u.index != "unit 3"),
+        lambda u: u * np.nan,
+        lambda u: u * 0.0 + 5.0,
+        lambda u: u.iloc[:0],
+        lambda u: u.iloc[:3],
+        lambda u: u.iloc[::-1],
+        lambda u: u.rename(index={"unit 3": "unit 4"}),
+        lambda u: u.astype(str).where(u.index != "unit 3", "n/a"),
+    ],
+    ids=["infinite", "missing", "all NaN", "constant", "no row", "3 rows", "other order", "a label twice", "text"],
+)
+def test_hostile_units_get_a_clear_error(method: Method, change: Callable) -> None:
+    with pytest.raises(CarbonDriversError) as caught:
+        _run(method, change(_units()))
+    assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) > 30
 
 
 @each_map_method

@@ -9,6 +9,8 @@ import xarray as xr
 
 from carbondrivers.attribution import trend
 from carbondrivers.attribution import trend_kernels as kernels
+from carbondrivers.attribution.inference import benjamini_hochberg
+from carbondrivers.attribution.trend_maps import adjusted_map, tally
 from carbondrivers.errors import DataError, OptionError
 
 from .conftest import REFERENCE
@@ -192,3 +194,17 @@ def test_regional_series_does_not_change_with_the_cells_that_are_there() -> None
     result = trend(_stack(values))
     assert result.regional["p"].min() > 0.5
     assert any("mean of the 1 of 2 cells that have a value in every year" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("decimals", [2, 17])
+def test_p_adjusted_by_blocks_is_that_of_the_whole_map(decimals: int) -> None:
+    """Few distinct p-values, and one for every cell."""
+    p = np.round(np.random.default_rng(4).beta(0.5, 1.0, size=(40, 30)), decimals)
+    p[3, :7] = np.nan
+    maps = xr.Dataset({"mk_p": (("y", "x"), p), "n_valid": (("y", "x"), np.where(np.isnan(p), 0.0, 21.0))})
+    for chunks in ({}, {"y": 7, "x": 11}, {"y": 1, "x": 30}):
+        given = maps.chunk(chunks) if chunks else maps
+        counted = tally(given, 21)
+        assert counted.times.sum() == 1193 and counted.valid[0] == 7 and counted.cells(21) == 1193
+        assert (np.diff(counted.p) > 0).all()
+        np.testing.assert_allclose(adjusted_map(given["mk_p"], counted), benjamini_hochberg(p), rtol=1e-14)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import xarray as xr
 
 from carbondrivers.attribution.clusters import ClusterResult, clusters
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
+from carbondrivers.attribution.result import GRAMMAR
 from carbondrivers.attribution.stability import StabilityResult, stability
 from carbondrivers.attribution.trend import TrendResult, trend
 from carbondrivers.attribution.zone_rules import DEFAULT_RULES, INDISTINCT, STATES, UNDETERMINED, ZoneRule
@@ -143,6 +145,14 @@ def test_shares_means_and_denominators(result: ZoningResult) -> None:
     # The reference is the area-weighted mean of the map.
     assert total == pytest.approx(result.parameters["reference"], rel=1e-12)
     assert result.zones.loc[result.zones["n"] == 0, "estimate"].isna().all()
+
+
+def test_result_is_in_the_grammar_and_pickles(result: ZoningResult) -> None:
+    for name, table in result.tables.items():
+        assert set(table.columns) <= GRAMMAR, name
+    again = pickle.loads(pickle.dumps(result))
+    xr.testing.assert_identical(again.grid, result.grid)
+    assert result.provenance.startswith("carbondrivers ") and "zoning" in result.provenance
 
 
 def test_zones_are_those_of_each_p(parts: Parts, result: ZoningResult) -> None:

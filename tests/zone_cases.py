@@ -10,6 +10,7 @@ import xarray as xr
 
 from carbondrivers.attribution.class_summary import class_summary
 from carbondrivers.attribution.group_series import group_series
+from carbondrivers.attribution.optimum import optimum
 from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.transitions import transitions
@@ -92,6 +93,12 @@ def call_profile(stack: xr.DataArray | None = None, **options: Any) -> Result:
     return profile(a_stack() if stack is None else stack, terrain(), **options)
 
 
+def call_optimum(stack: xr.DataArray | None = None, **options: Any) -> Result:
+    drivers = {name: terrain()[name] for name in ("elevation", "slope")}
+    limits = {"slope": [0.0, 4.0, 8.0, 40.0]}
+    return optimum(a_stack() if stack is None else stack, drivers, limits=limits, **options)
+
+
 def call_transitions(stack: xr.DataArray | None = None, **options: Any) -> Result:
     return transitions(codes(annual_cover()), NAMES, response=a_stack() if stack is None else stack, **options)
 
@@ -103,5 +110,5 @@ def call_group_series(stack: xr.DataArray | None = None, **options: Any) -> Resu
 
 CALLS: dict[str, Callable[..., Result]] = {
     "class_summary": call_class_summary, "profile": call_profile, "transitions": call_transitions,
-    "group_series": call_group_series,
+    "group_series": call_group_series, "optimum": call_optimum,
 }  # fmt: skip

@@ -19,6 +19,7 @@ from carbondrivers.attribution.latent_model import LatentResult, latent_model
 from carbondrivers.attribution.latent_spec import LatentModel
 from carbondrivers.attribution.optimal_strata import OptimalStrataResult, apply_strata, optimise_strata
 from carbondrivers.attribution.optimal_zones import OptimalZonesResult, optimal_zones
+from carbondrivers.attribution.optimum import OptimumResult, optimum
 from carbondrivers.attribution.optimum_windows import OptimumWindowsResult, optimum_windows
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_model import path_model
@@ -62,6 +63,7 @@ __all__ = [
     "Method",
     "OptimalStrataResult",
     "OptimalZonesResult",
+    "OptimumResult",
     "OptimumWindowsResult",
     "PathModel",
     "PathResult",
@@ -97,6 +99,7 @@ __all__ = [
     "methods",
     "optimal_zones",
     "optimise_strata",
+    "optimum",
     "optimum_windows",
     "path_model",
     "persistence",

@@ -27,6 +27,7 @@ GRAMMAR = frozenset(
     q_cv chosen lower_2 upper_2 psd psd_driver cpsd
     seed_low seed_high setting_low setting_high floor above_floor n_drivers strength h
     tree_complexity learning_rate bag_fraction min_observations n_trees deviance selected within_se
+    lower_2 upper_2 support
     level_2 n_units first last area_first_km2 area_last_km2 gain_km2 loss_km2 net_km2 value density
     """.split()  # noqa: SIM905 - a list of names reads best as words
 )

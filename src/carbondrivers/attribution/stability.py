@@ -147,9 +147,11 @@ def _statistics(y: Floats, floor: float | None, needed: int) -> Floats:
     n = valid.sum(axis=1).astype(np.float64)
     enough = n >= needed
     count = np.where(enough, n, np.nan)
-    filled = np.where(valid, y, 0.0)
-    mean = filled.sum(axis=1) / count
-    sd = np.sqrt((np.where(valid, filled - mean[:, None], 0.0) ** 2).sum(axis=1) / (count - 1.0))
+    full = bool(valid.all())
+    mean = (y if full else np.where(valid, y, 0.0)).sum(axis=1) / count
+    apart = y - mean[:, None]
+    apart = apart if full else np.where(valid, apart, 0.0)
+    sd = np.sqrt(np.vecdot(apart, apart) / (count - 1.0))
     near = np.abs(mean) < (STANDARD_ERRORS * sd / np.sqrt(count) if floor is None else floor)
     near |= mean == 0.0
     cv = np.where(near, np.nan, sd / np.where(near, 1.0, np.abs(mean)))

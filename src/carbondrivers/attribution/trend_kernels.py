@@ -63,9 +63,14 @@ def ols(y: Floats, t: Floats) -> Ols:
     with np.errstate(divide="ignore", invalid="ignore"):
         count = np.where(n > 2, n, np.nan)
         filled = _zero_in_gaps(y, valid)
-        t_mean, y_mean = (valid @ t) / count, filled.sum(axis=1) / count
-        dt = _zero_in_gaps(t - t_mean[:, None], valid)
-        dy = _zero_in_gaps(y - y_mean[:, None], valid)
+        y_mean = filled.sum(axis=1) / count
+        if valid.all():
+            # Most blocks have no gap: one row of times serves all series.
+            t_mean = np.where(n > 2, t.mean(), np.nan)
+            dt, dy = (t - t.mean())[None, :], y - y_mean[:, None]
+        else:
+            t_mean = (valid @ t) / count
+            dt, dy = np.where(valid, t - t_mean[:, None], 0.0), np.where(valid, y - y_mean[:, None], 0.0)
         sxx = _sum_of_squares(dt)
         slope = np.vecdot(dt, dy) / sxx
         sse = _sum_of_squares(dy - slope[:, None] * dt)
@@ -114,17 +119,19 @@ def mann_kendall(y: Floats) -> MannKendall:
 
 def orders(y: Floats) -> tuple[Floats, Floats]:
     """Return S and the number of pairs of years that differ, each of shape (series,)."""
-    # Years along the first axis: whole rows of cells are compared at once.
+    # Years along the first axis: whole rows of cells are compared at once, in one buffer.
     by_year = np.ascontiguousarray(y.T)
+    compared = np.empty((max(len(by_year) - 1, 0), len(y)), dtype=np.bool_)
     # Counts of one year's pairs fit a byte, and bytes are summed many at a time.
     small = np.int8 if len(by_year) < 128 else np.int16
-    s, different = np.zeros(len(y), dtype=np.int32), np.zeros(len(y), dtype=np.int32)
+    up, down = np.zeros(len(y), dtype=np.int32), np.zeros(len(y), dtype=np.int32)
     for i in range(len(by_year) - 1):
-        up = (by_year[i + 1 :] > by_year[i]).view(np.int8)
-        down = (by_year[i + 1 :] < by_year[i]).view(np.int8)
-        s += np.add.reduce(up - down, axis=0, dtype=small)
-        different += np.add.reduce(up + down, axis=0, dtype=small)
-    return s.astype(np.float64), different.astype(np.float64)
+        later = compared[i:]
+        np.greater(by_year[i + 1 :], by_year[i], out=later)
+        up += np.add.reduce(later.view(np.int8), axis=0, dtype=small)
+        np.less(by_year[i + 1 :], by_year[i], out=later)
+        down += np.add.reduce(later.view(np.int8), axis=0, dtype=small)
+    return (up - down).astype(np.float64), (up + down).astype(np.float64)
 
 
 def _tie_term(y: Floats) -> Floats:
@@ -195,8 +202,16 @@ def _slopes_by_rank(y: Floats, t: Floats, ranks: NDArray[np.int64]) -> Floats:
             start += width
         slopes /= apart
         slopes.sort(axis=1)
-        found[first : first + len(part)] = np.take_along_axis(slopes, ranks[first : first + len(part)], axis=1)
+        found[first : first + len(part)] = _taken(slopes, ranks[first : first + len(part)])
     return found
+
+
+def _taken(rows: Floats, places: NDArray[np.int64]) -> Floats:
+    """Return the entries of each row at its places, (series, places)."""
+    # Series without gaps and ties have the same places: whole columns.
+    if len(places) and (places == places[0]).all():
+        return rows[:, places[0]]
+    return np.take_along_axis(rows, places, axis=1)
 
 
 def _median_time(y: Floats, t: Floats, n: NDArray[np.int64]) -> Floats:
@@ -210,5 +225,5 @@ def _median_time(y: Floats, t: Floats, n: NDArray[np.int64]) -> Floats:
 def _sorted_median(rows: Floats, count: NDArray[np.int64]) -> Floats:
     """Return the median of the first `count` entries of each row; rows are sorted with NaN last."""
     safe = np.maximum(count, 1)
-    two = np.take_along_axis(rows, np.column_stack([(safe - 1) // 2, safe // 2]), axis=1)
+    two = _taken(rows, np.column_stack([(safe - 1) // 2, safe // 2]))
     return np.where(count > 0, (two[:, 0] + two[:, 1]) / 2.0, np.nan)

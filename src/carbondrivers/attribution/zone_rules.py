@@ -91,8 +91,9 @@ def check_rules(rules: Sequence[ZoneRule]) -> None:
     rule_table.check_names([rule.name for rule in rules], (UNDETERMINED, INDISTINCT))
     for rule in rules:
         for part, states in rule.parts.items():
-            if isinstance(states, str):
-                raise OptionError(f"rule {rule.name!r}: {part} must be a list such as [{states!r}], got {states!r}")
+            given: object = states
+            if isinstance(given, str):
+                raise OptionError(f"rule {rule.name!r}: {part} must be a list such as [{given!r}], got {given!r}")
             for state in states:
                 if state not in STATES[part]:
                     known = ", ".join(map(repr, STATES[part]))
