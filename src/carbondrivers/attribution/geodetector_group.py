@@ -39,7 +39,7 @@ TYPES = (
     "enhance, nonlinear", "enhance, bivariate", "independent", "weaken, univariate", "weaken, nonlinear",
     "not distinguishable",
 )  # fmt: skip
-MOST_CROSSED = 4096
+MOST_CROSSED = 2500
 Row = dict[str, object]
 
 
