@@ -123,7 +123,7 @@ def _draw(ax: Axes, part: Panel, size: float, whole_x: bool) -> None:
             )  # fmt: skip
     ax.locator_params(axis="y", nbins=5)
     if whole_x:
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
     ax.locator_params(axis="x", nbins=5)
     ax.tick_params(labelsize=size - 0.5)
     ax.margins(x=0.08)
