@@ -98,7 +98,9 @@ def _drivers() -> dict[str, xr.DataArray]:
 
 
 # What some methods take beside their first input.
-MORE: dict[str, Callable[[], dict[str, object]]] = {"time_correlation": lambda: {"drivers": _drivers()}}
+MORE: dict[str, Callable[[], dict[str, object]]] = {
+    "time_correlation": lambda: {"drivers": _drivers()}, "yearly_q": lambda: {"drivers": _drivers()},
+}  # fmt: skip
 
 
 def _run(method: Method, given: object) -> Result:

@@ -19,6 +19,7 @@ from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
 from carbondrivers.attribution.registry import Method, methods
 from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.scale_curve import ScaleCurveResult, scale_curve
 from carbondrivers.attribution.seasonal_trend import SeasonalTrendResult, seasonal_trend
 from carbondrivers.attribution.seasonality import SeasonalityResult, seasonality
 from carbondrivers.attribution.spatial_association import SpatialAssociationResult, spatial_association
@@ -27,6 +28,7 @@ from carbondrivers.attribution.time_correlation import TimeCorrelationResult, ti
 from carbondrivers.attribution.transitions import transitions
 from carbondrivers.attribution.trend import TrendResult, trend
 from carbondrivers.attribution.weighted_clusters import weighted_clusters
+from carbondrivers.attribution.yearly_q import YearlyQResult, yearly_q
 
 __all__ = [
     "AccountResult",
@@ -46,12 +48,14 @@ __all__ = [
     "RecoveryResult",
     "Result",
     "SampleResult",
+    "ScaleCurveResult",
     "SeasonalTrendResult",
     "SeasonalityResult",
     "SpatialAssociationResult",
     "StabilityResult",
     "TimeCorrelationResult",
     "TrendResult",
+    "YearlyQResult",
     "account",
     "apply_strata",
     "class_summary",
@@ -71,6 +75,7 @@ __all__ = [
     "persistence",
     "profile",
     "recovery",
+    "scale_curve",
     "seasonal_trend",
     "seasonality",
     "spatial_association",
@@ -79,4 +84,5 @@ __all__ = [
     "transitions",
     "trend",
     "weighted_clusters",
+    "yearly_q",
 ]
