@@ -27,7 +27,7 @@ from carbondrivers.reports.style import JOURNALS, smallest_difference
 from .test_figures import LONG, make_sample
 
 FAMILY: dict[str, Callable[[PixelSample], Result]] = {
-    "optimal_strata": lambda s: optimise_strata(s, methods=SEARCH_METHODS, classes=(3, 5), permutations=0),
+    "optimal_strata": lambda s: optimise_strata(s, methods=SEARCH_METHODS, classes=(3, 4), permutations=0),
     "optimal_zones": lambda s: optimal_zones(s, permutations=9),
     "optimum_windows": lambda s: optimum_windows(s, replicates=100),
     "spatial_association": lambda s: spatial_association(s, classes=(3, 4), permutations=9),
@@ -46,8 +46,8 @@ def _yearly(long: bool) -> Result:
 @pytest.mark.parametrize("long", [False, True])
 @pytest.mark.parametrize("name", [*FAMILY, "yearly_q"])
 def test_figures_read_at_every_width(name: str, long: bool) -> None:
-    result = _yearly(long) if name == "yearly_q" else FAMILY[name](make_sample(5, 2, long=long))
-    for profile in JOURNALS.values():
+    result = _yearly(long) if name == "yearly_q" else FAMILY[name](make_sample(4, 2, long=long))
+    for profile in (JOURNALS["jal"], JOURNALS["jgs"]):
         found = pictures(result, profile)
         assert found
         for picture in found:

@@ -75,7 +75,7 @@ def curve_page(
     down = -(-len(parts) // columns)
     width = journal.onehalf if columns < 3 else journal.double
     small = journal.size - 0.5
-    across = (width - 13.0 - _GUTTER_MM * (columns - 1) - 2.0) / columns
+    across = (width - 13.0 - _GUTTER_MM * (columns - 1) - 5.0) / columns
     key_lines = _wrapped(key, width - 4.0, small)
     foot_high = panels.foot_height(sentences, width - 4.0, small - 0.5)
     height = down * (_PANEL_MM + 16.0) + 2.0 + 4.2 * len(key_lines) + foot_high

@@ -33,7 +33,8 @@ def scale_pictures(result: ScaleCurveResult, *, journal: Journal) -> list[Pictur
         response, where = result.label(str(table["response"].iloc[0])), panels.group_words(str(group))
         sentences = [
             f"response: {response}", where, f"cells: {panels.count(sizes['n'].max())} to {panels.count(sizes['n'].min())}",
-            "sides in the unit of the coordinates", f"common support: {100 * float(sizes['share'].iloc[0]):.0f} % of the rows", f"band: {level} interval over blocks",
+            "sides in the unit of the coordinates", f"common support: {100 * float(sizes['share'].iloc[0]):.0f} % of the rows",
+            f"band: {level} interval over blocks",
         ]  # fmt: skip
         caption = (
             f"Explanatory power of each driver for {response} by size of the grid cell, {where}: epsilon² with its {level} "

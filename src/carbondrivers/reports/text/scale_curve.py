@@ -51,8 +51,8 @@ def yearly_q_text(result: YearlyQResult) -> Text:
     methods = (
         f"In every year the drivers were cut into {p['classes']} classes ({p['method']}) and q and epsilon² computed (Wang et "
         f"al. 2010), with intervals from {p['replicates']} resamples of blocks. The change of epsilon² is a Theil-Sen slope "
-        "(Sen 1968); P is that of Mann-Kendall, naive and with the variance of Hamed and Rao (1998) for years that resemble their "
-        "neighbours."
+        "(Sen 1968); P is that of Mann-Kendall, naive and with the variance of Hamed and Rao (1998) for years that resemble "
+        "their neighbours."
     )
     first = f"Geodetector by year: {result.label(lead)} explains most in {int(tops.iloc[0])} of {years} years. {trend}"
     return Text((first,), methods)
