@@ -199,7 +199,9 @@ def apply_strata(sample: PixelSample, result: OptimalStrataResult, *, group: str
                     f"driver {driver.name!r} has no strata in group {group!r}: it was constant there, or not optimised"
                 )
             codes = np.searchsorted(rows["upper"].to_numpy(dtype=np.float64)[:-1], frame[driver.name], side="left")
-            frame[driver.name] = pd.Categorical.from_codes(codes.tolist(), [str(name) for name in rows["level"]], ordered=True)
+            frame[driver.name] = pd.Categorical.from_codes(
+                codes.tolist(), pd.Index([str(name) for name in rows["level"]]), ordered=True
+            )
             drivers[-1] = replace(driver, kind="categorical")
     return replace(sample, frame=frame, drivers=tuple(drivers))
 

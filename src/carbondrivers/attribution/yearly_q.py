@@ -118,7 +118,7 @@ def yearly_q(
     if isinstance(classes, bool) or not isinstance(classes, int) or not 2 <= classes <= 50:
         raise OptionError(f"classes must be a whole number from 2 to 50, got {classes!r}")
     bootstrap = bootstrap_of(replicates, confidence, seed)
-    given = joined_stacks(stack, _with_years(stack, drivers))
+    given = joined_stacks(stack, _with_years(stack, drivers) if isinstance(drivers, Mapping) else drivers)
     rows = pd.DataFrame(list(_years(given, method, classes, block_size, bootstrap)), columns=YEAR_COLUMNS)
     if rows["q"].isna().all():
         raise DataError(
@@ -150,8 +150,6 @@ def yearly_q(
 
 def _with_years(stack: xr.DataArray, drivers: Mapping[str, xr.DataArray]) -> Mapping[str, xr.DataArray]:
     """Return the drivers, a single grid repeated over the years of the response."""
-    if not isinstance(drivers, Mapping):
-        return drivers
     dim = next((d for d in ("year", "time") if d in stack.dims), None)
     return {
         name: one.expand_dims({dim: stack[dim]})

@@ -64,7 +64,8 @@ def binned(columns: Sequence[Floats], categorical: Sequence[bool]) -> Binned:
     >>> binned([np.array([5.0, 1.0, 5.0])], [False]).codes.tolist()
     [[1, 0, 1]]
     """
-    codes, upper = [], []
+    codes: list[Codes] = []
+    upper: list[Floats | None] = []
     for column, is_class in zip(columns, categorical, strict=True):
         if is_class:
             codes.append(np.unique(column, return_inverse=True)[1].astype(np.int64))
