@@ -119,8 +119,9 @@ def test_weights_that_are_not_used_are_said() -> None:
     from carbondrivers.attribution import correlate, describe, detect
 
     sample = _sample(_frame().assign(area=1.5), weights="area")
-    for method in (describe, detect, correlate):
+    for method in (describe, correlate):
         assert any("does not use them" in note for note in method(sample).notes)
+    assert any(note.startswith("Rows are weighted by area") for note in detect(sample).notes)
     assert not any("weights" in note for note in correlate(_sample(_frame())).notes)
 
 

@@ -10,6 +10,7 @@ from carbondrivers.attribution.driving_types import DrivingRule, DrivingTypesRes
 from carbondrivers.attribution.evaluation import EvaluationResult, evaluate
 from carbondrivers.attribution.future import FutureResult, future
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
+from carbondrivers.attribution.geodetector_grids import detect_grids
 from carbondrivers.attribution.group_series import group_series
 from carbondrivers.attribution.optimal_strata import OptimalStrataResult, apply_strata, optimise_strata
 from carbondrivers.attribution.optimal_zones import OptimalZonesResult, optimal_zones
@@ -64,6 +65,7 @@ __all__ = [
     "correlate",
     "describe",
     "detect",
+    "detect_grids",
     "driving_types",
     "evaluate",
     "future",

@@ -25,9 +25,10 @@ import numpy as np
 import pandas as pd
 
 from carbondrivers.attribution.geodetector_classic import ORIGIN, VARIANTS, Variant
-from carbondrivers.attribution.geodetector_group import P_METHODS, TYPES, Group, Options, PMethod
+from carbondrivers.attribution.geodetector_group import P_METHODS, Group, Options, PMethod
 from carbondrivers.attribution.geodetector_null import is_shifted
 from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, letters
+from carbondrivers.attribution.geodetector_rows import TYPES
 from carbondrivers.attribution.inference import ADJUSTMENTS, NAIVE_P, adjust_within
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import bootstrap_of
@@ -204,24 +205,24 @@ def _tables(groups: list[Group], adjust: str) -> dict[str, pd.DataFrame]:
         pairs += one
         ecological += two
         columns += list(group.strata_columns())
-    risks = _adjusted(_stacked([apart for _, apart in columns]), ["group", "driver"], adjust)
+    risks = adjusted(stacked([apart for _, apart in columns]), ["group", "driver"], adjust)
     return {
-        "factors": _adjusted(pd.DataFrame(factors), ["group"], adjust).reindex(columns=FACTOR_COLUMNS),
-        "interactions": _pair_table(pairs, adjust),
-        "ecological": _ecological_table(ecological, adjust),
-        "strata": _strata_table(_stacked([means for means, _ in columns]), risks),
+        "factors": adjusted(pd.DataFrame(factors), ["group"], adjust).reindex(columns=FACTOR_COLUMNS),
+        "interactions": pair_table(pairs, adjust),
+        "ecological": ecological_table(ecological, adjust),
+        "strata": strata_table(stacked([means for means, _ in columns]), risks),
         "risks": risks.reindex(columns=RISK_COLUMNS),
     }
 
 
-def _adjusted(table: pd.DataFrame, by: list[str], adjust: str) -> pd.DataFrame:
+def adjusted(table: pd.DataFrame, by: list[str], adjust: str) -> pd.DataFrame:
     """Adjust naive and corrected P over the tests of each family."""
     table = table.assign(**{c: table[c].astype(np.float64) if c in table else np.nan for c in ("p", "p_eff")})
     table = adjust_within(table, by, adjust)
     return adjust_within(table, by, adjust, ("p_eff", "p_eff_adjusted"))
 
 
-def _stacked(parts: list[dict[str, Any]]) -> pd.DataFrame:
+def stacked(parts: list[dict[str, Any]]) -> pd.DataFrame:
     """Return one table of parts that are columns of arrays, or of one value for all their rows."""
     sizes = [len(part["level"]) for part in parts]
     columns = {key: [np.broadcast_to(np.asarray(p[key]), n) for p, n in zip(parts, sizes, strict=True)] for key in parts[0]}
@@ -229,7 +230,8 @@ def _stacked(parts: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame({key: np.concatenate([v for v in c if len(v)] or c[:1]) for key, c in columns.items()})
 
 
-def _strata_table(strata: pd.DataFrame, risks: pd.DataFrame) -> pd.DataFrame:
+def strata_table(strata: pd.DataFrame, risks: pd.DataFrame) -> pd.DataFrame:
+    """Return the strata with letters, from adjusted P of their differences."""
     apart = dict(list(risks.groupby(["group", "driver"], sort=False)))
     marks: list[str] = []
     for key, means in strata.groupby(["group", "driver"], sort=False):
@@ -247,20 +249,22 @@ def _letters(means: pd.DataFrame, risks: pd.DataFrame) -> list[str]:
     return letters(means["estimate"].to_numpy(dtype=np.float64), differ)
 
 
-def _pair_table(pairs: list[dict[str, object]], adjust: str) -> pd.DataFrame:
+def pair_table(pairs: list[dict[str, object]], adjust: str) -> pd.DataFrame:
+    """Return the interactions with their verdicts."""
     if not pairs:
         return pd.DataFrame(columns=PAIR_COLUMNS)
-    table = _adjusted(pd.DataFrame(pairs), ["group"], adjust).reindex(columns=PAIR_COLUMNS)
+    table = adjusted(pd.DataFrame(pairs), ["group"], adjust).reindex(columns=PAIR_COLUMNS)
     decided = table["p_eff_adjusted"].where(table["p_eff"].notna() | table["n_eff"].notna(), table["p_adjusted"])
     found = (decided < ALPHA) & ~table["interaction_classic"].str.startswith("weaken")
     defined = table["interaction_classic"] != ""
     return table.assign(interaction=np.where(found, table["interaction_classic"], np.where(defined, TYPES[5], "")))
 
 
-def _ecological_table(rows: list[dict[str, object]], adjust: str) -> pd.DataFrame:
+def ecological_table(rows: list[dict[str, object]], adjust: str) -> pd.DataFrame:
+    """Return the ecological detector with adjusted P."""
     if not rows:
         return pd.DataFrame(columns=ECOLOGICAL_COLUMNS)
-    return _adjusted(pd.DataFrame(rows), ["group"], adjust).reindex(columns=ECOLOGICAL_COLUMNS)
+    return adjusted(pd.DataFrame(rows), ["group"], adjust).reindex(columns=ECOLOGICAL_COLUMNS)
 
 
 def _notes(sample: PixelSample, options: Options, strata: pd.DataFrame) -> tuple[str, ...]:

@@ -43,6 +43,24 @@ def epsilon2_interval(
     joint = units.codes * cells + codes
     weight, first = (_sums(joint, value, blocks * cells).reshape(blocks, cells) for value in (w, w * y))
     squares, own = (_sums(units.codes, value, blocks) for value in (w * y**2, w**2))
+    return interval_of_sums(weight, first, squares, own, bootstrap)
+
+
+def interval_of_sums(weight: Floats, first: Floats, squares: Floats, own: Floats, bootstrap: Bootstrap) -> tuple[float, float]:
+    """Return the interval of epsilon2 from sums over blocks; NaN with fewer than five of them.
+
+    Parameters
+    ----------
+    weight, first
+        Sums of the weights and of weight x centred response, (blocks, strata).
+    squares, own
+        Sums of weight x squared centred response and of squared weights, (blocks,).
+    bootstrap
+        How often, and the level.
+    """
+    blocks = len(weight)
+    if blocks < FEWEST_UNITS:
+        return np.nan, np.nan
     drawn = np.concatenate([_replicates(counts, weight, first, squares, own) for counts in bootstrap.counts(blocks)])
     every = np.ones((1, blocks))
     q, estimate = _replicate(every @ weight, every @ first, every @ squares, every @ own)

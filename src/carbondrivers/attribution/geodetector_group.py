@@ -17,6 +17,7 @@ from carbondrivers.attribution.geodetector_moments import Codes, Moments, cell_m
 from carbondrivers.attribution.geodetector_null import Trial, chance_p
 from carbondrivers.attribution.geodetector_pairs import additive, additive_trace, ecological_test, non_additive_form
 from carbondrivers.attribution.geodetector_risks import RiskTest, differences, spreads, stratum_means
+from carbondrivers.attribution.geodetector_rows import Row, ecological_row, factor_row, interaction_row, strata_flaw
 from carbondrivers.attribution.geodetector_spatial import (
     FACTOR_SIDE,
     PAIR_SIDE,
@@ -27,7 +28,7 @@ from carbondrivers.attribution.geodetector_spatial import (
     places_of,
     sums_among,
 )
-from carbondrivers.attribution.geodetector_tests import EQUAL, epsilon2, f_test, omega2, share_interval, welch_test
+from carbondrivers.attribution.geodetector_tests import EQUAL, share_interval, welch_test
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import Bootstrap, Units, units_of
 from carbondrivers.attribution.strata import StrataMethod, stratify
@@ -35,12 +36,7 @@ from carbondrivers.datasets.sample import PixelSample
 
 PMethod = Literal["f", "welch", "permutation", "spatial", "wang2016"]
 P_METHODS: tuple[PMethod, ...] = get_args(PMethod)
-TYPES = (
-    "enhance, nonlinear", "enhance, bivariate", "independent", "weaken, univariate", "weaken, nonlinear",
-    "not distinguishable",
-)  # fmt: skip
-MOST_CROSSED = 4096
-Row = dict[str, object]
+MOST_CROSSED = 2500
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,27 +164,21 @@ class Group:
         cut, moments, level = self.cuts[driver], self.moments[driver], self.options.bootstrap.confidence
         if cut.flaw:
             return {"note": cut.flaw}
-        q, df, df_2 = q_of(moments), cut.cells - 1, self.n_kish - cut.cells
-        central = f_test(q, df, 1.0 - q, df_2)
-        low, high = share_interval(central["statistic"], df, df_2, self.n_kish, level)
-        row: Row = {
-            "q": q, "epsilon2": epsilon2(q, self.n_kish, cut.cells), "omega2": omega2(q, self.n_kish, cut.cells),
-            "ci_low": low, "ci_high": high,
-        }  # fmt: skip
-        row |= self._naive(moments, central) | self._corrected(driver, q)
-        row["note"] = "" if np.isfinite(central["statistic"]) else "no variance or no degrees of freedom left within the strata"
-        if self.units is not None and np.isfinite(central["statistic"]):
+        row = factor_row(moments, self.n_kish, level)
+        tested = bool(np.isfinite(float(str(row["statistic"]))))
+        row |= self._published(moments) | self._corrected(driver, q_of(moments))
+        if self.units is not None and tested:
             found = epsilon2_interval(self.y, cut.codes, cut.cells, self.units, self.options.bootstrap, self.weights)
             row |= {"epsilon2_low": found[0], "epsilon2_high": found[1]}
         return row
 
-    def _naive(self, moments: Moments, central: dict[str, float]) -> Row:
-        """Return the test that p_method asks for; q too where a package computes another one."""
+    def _published(self, moments: Moments) -> Row:
+        """Return another test than the central F, where it was asked for; q too where a package computes another one."""
         if self.options.p_method == "welch":
             return dict(welch_test(moments))
         if self.options.p_method == "wang2016":
             return dict(wang2016(moved(moments, self.origin, self.scale), self.options.variant))
-        return dict(central)
+        return {}
 
     def _trial(self, driver: str) -> Trial:
         weight = self.moments[driver].weight
@@ -232,13 +222,7 @@ class Group:
     def _cut(self, column: pd.Series) -> Cut:
         codes, names, borders = stratify(column, self.options.method, self.options.classes)
         how = "classes as given" if borders is None else f"{self.options.method}, {len(names)} classes"
-        flaw = ""
-        if len(names) < 2 or self.total == 0.0:
-            flaw = "undefined: a single stratum or a constant response in this group"
-        elif 2 * len(names) > self.n:
-            flaw = (
-                f"undefined: {len(names)} strata of {self.n} rows, and a stratum needs two rows on average: use fewer classes"
-            )
+        flaw = strata_flaw(len(names), self.n, self.total > 0.0)
         return Cut(codes, names, borders, how, flaw)
 
     def _units(self) -> Units | None:
@@ -260,33 +244,17 @@ class Pair:
     def interaction(self) -> Row:
         """Return q of the crossing, its classic type, and the test of the non-additive part."""
         group, table, fit = self.group, self.table, self.fit
-        q1, q2, q = self._shares()
-        within, df_2 = table.within, group.n_kish - table.cells
-        test = f_test(fit.left, fit.df, within, df_2)
-        level, whole = group.options.bootstrap.confidence, group.total
-        low, high = share_interval(test["statistic"], fit.df, df_2, group.n_kish, level)
-        rest = (fit.left + within) / whole
-        row: Row = {
-            "q_driver": q1, "q_driver_2": q2, "q": q, "epsilon2": epsilon2(q, group.n_kish, table.cells), "cells": table.cells,
-            "interaction_classic": classic_type(q1, q2, q), "ci_low": low * rest, "ci_high": high * rest,
-            "estimate": (fit.left - fit.df * within / df_2) / whole if df_2 > 0.0 and fit.df > 0 else np.nan,
-            "note": "" if np.isfinite(test["p"]) else "the non-additive part cannot be tested: no degrees of freedom are left",
-        }  # fmt: skip
-        return row | test | self._corrected(rest)
+        level = group.options.bootstrap.confidence
+        row = interaction_row(self._shares(), table, fit, group.total, group.n_kish, level)
+        return row | self._corrected((fit.left + table.within) / group.total)
 
     def ecological(self) -> Row:
         """Return the test whether the two factors explain equally much, naive and corrected."""
-        ground = np.diag(self._own())
-        sure = float(stats.norm.ppf(0.5 + self.group.options.bootstrap.confidence / 2.0))
-        row: Row = {"note": "", **ecological_test(self.table, self.fit, ground)}
-        if not np.isfinite(float(str(row["p"]))):
-            row["note"] = "undefined: the same strata, or nothing left within them"
-        reach = sure * float(str(row["std_error"]))
-        estimate = float(str(row["estimate"]))
-        row |= {"ci_low": estimate - reach, "ci_high": estimate + reach}
+        own, level = self._own(), self.group.options.bootstrap.confidence
+        row = ecological_row(self.table, self.fit, own, level)
         if self.among is not None:
-            fixed = ecological_test(self.table, self.fit, self.among, ground)
-            reach = sure * fixed["std_error"]
+            fixed = ecological_test(self.table, self.fit, self.among, np.diag(own))
+            reach = float(stats.norm.ppf(0.5 + level / 2.0)) * fixed["std_error"]
             row |= {"statistic_eff": fixed["statistic"], "p_eff": fixed["p"]}
             row |= {"ci_eff_low": fixed["estimate"] - reach, "ci_eff_high": fixed["estimate"] + reach}
         return row
@@ -350,18 +318,6 @@ def standardise(y: Floats) -> tuple[Floats, float, float]:
     scaled = (y - centre) / scale
     again = float(scaled.mean())
     return np.asarray(scaled - again, dtype=np.float64), centre + again * scale, scale
-
-
-def classic_type(q1: float, q2: float, q: float) -> str:
-    """Return the classic type of an interaction (Wang et al. 2010), by comparing the three q."""
-    low, high = min(q1, q2), max(q1, q2)
-    if q < low - EQUAL:
-        return TYPES[4]
-    if q <= high + EQUAL:
-        return TYPES[3]
-    if abs(q - (q1 + q2)) <= EQUAL:
-        return TYPES[2]
-    return TYPES[1] if q < q1 + q2 else TYPES[0]
 
 
 def _sum_of_squares(y: Floats, weights: Floats | None) -> float:

@@ -22,9 +22,7 @@ from carbondrivers.attribution.effective_size import Lags, lags, products
 from carbondrivers.attribution.geodetector_moments import AnyCodes
 from carbondrivers.attribution.inference import Floats, upper_f
 
-FACTOR_SIDE, PAIR_SIDE = 128, 64
-# Spectra held at a time.
-_FIELDS = 32
+FACTOR_SIDE, PAIR_SIDE = 128, 48
 # Fewer degrees of freedom in the denominator than this, and the sample holds hardly one independent observation a stratum.
 FEWEST_DF = 1.0
 
@@ -105,19 +103,23 @@ def sums_among(
         (cells, cells), symmetric, one a field.
     """
     joint = places.cell * cells + codes
-    table = np.bincount(joint, weights, minlength=len(places.occupied) * cells).reshape(-1, cells).astype(np.float64)
-    own = np.bincount(codes, None if weights is None else weights**2, minlength=cells).astype(np.float64)
-    found = [np.zeros((cells, cells)) for _ in fields]
-    size = int(np.prod(places.at.shape))
-    for start in range(0, cells, _FIELDS):
-        part = table[:, start : start + _FIELDS]
-        flat = np.zeros((part.shape[1], size))
-        flat[:, places.occupied] = part.T
-        spectra = fft.rfft2(flat.reshape(-1, *places.at.shape))
-        for field, total in zip(fields, found, strict=True):
-            spread = fft.irfft2(spectra * field.spectrum, places.at.shape).reshape(len(part.T), size)
-            total[start : start + _FIELDS] = spread[:, places.occupied] @ table
-    return [(total + total.T) / 2.0 + np.diag(own * field.own) for field, total in zip(fields, found, strict=True)]
+    table = np.bincount(joint, weights, minlength=len(places.occupied) * cells).reshape(-1, cells)
+    own = np.bincount(codes, None if weights is None else weights**2, minlength=cells)
+    shape = places.at.shape
+    inner = (places.occupied // shape[1]).max() + 1, (places.occupied % shape[1]).max() + 1
+    lattice = np.zeros((cells, *inner))
+    lattice[:, places.occupied // shape[1], places.occupied % shape[1]] = table.T
+    spectra = fft.rfft2(lattice, s=shape).reshape(cells, -1).view(np.float64)
+    # The half of the spectrum that is not kept repeats the other, but for its first column (and the last of an even width).
+    twice = np.full(shape[1] // 2 + 1, 2.0)
+    twice[0] = 1.0
+    twice[-1] = 1.0 if shape[1] % 2 == 0 else 2.0
+    found = []
+    for field in fields:
+        share = np.repeat((field.spectrum * twice).ravel() / (shape[0] * shape[1]), 2)
+        total = (spectra * share) @ spectra.T
+        found.append((total + total.T) / 2.0 + np.diag(own * field.own))
+    return found
 
 
 def corrected_test(share: float, form: Floats, df: int, rest: float, unit: float = 1.0) -> dict[str, float]:

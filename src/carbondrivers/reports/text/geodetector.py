@@ -27,11 +27,9 @@ def geodetector_text(result: GeodetectorResult) -> Text:
     findings = {g: _factor(result, g, part) for g, part in _groups(result.factors)}
     for g, part in _groups(result.interactions):
         findings[g] = f"{findings.get(g, '')} {_pair(result, g, part)}".strip()
-    cut, classes = result.parameters["method"], result.parameters["classes"]
     methods = (
         "The geodetector's q = 1 - SSW/SST is the share of the response's sum of squares that lies between strata (Wang et "
-        f"al. 2010, 2016). Continuous drivers were cut into {classes} classes ({cut}) within each group; categorical "
-        f"drivers are strata as they are. {_TESTED[str(result.parameters.get('p_method', 'f'))]} epsilon² takes off what "
+        f"al. 2010, 2016). {_cut(result)} {_TESTED[str(result.parameters.get('p_method', 'f'))]} epsilon² takes off what "
         "strata explain by chance. For each pair, q of the crossed strata is given with its classic type and with the F test "
         "of the part that an additive fit of both drivers leaves; without such a part at P < 0.05, adjusted over the pairs "
         f"of a group ({_adjustment(result)}), a pair is called not distinguishable from additive. The ecological detector "
@@ -43,6 +41,16 @@ def geodetector_text(result: GeodetectorResult) -> Text:
 
 def _groups(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(g), part) for g, part in table.dropna(subset=["q", "epsilon2"]).groupby("group", sort=False)]
+
+
+def _cut(result: GeodetectorResult) -> str:
+    how, classes = (result.parameters.get(key) for key in ("method", "classes"))
+    if how is None:
+        return "Strata are the classes of grids."
+    return (
+        f"Continuous drivers were cut into {classes} classes ({how}) within each group; categorical drivers are strata as they "
+        "are."
+    )
 
 
 def _adjustment(result: GeodetectorResult) -> str:

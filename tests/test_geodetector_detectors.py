@@ -1,0 +1,258 @@
+"""Risks, ecological detector, intervals and corrected P of the geodetector: definitions, references, and their sizes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import ndimage, stats
+
+from carbondrivers.attribution import detect
+from carbondrivers.attribution.effective_size import products
+from carbondrivers.attribution.geodetector_moments import cell_moments, pair_moments
+from carbondrivers.attribution.geodetector_pairs import additive, ecological_test, two_sided_tail
+from carbondrivers.attribution.geodetector_risks import letters
+from carbondrivers.attribution.geodetector_spatial import correlations, places_of, sums_among
+from carbondrivers.attribution.geodetector_tests import noncentral_interval, share_interval, welch_test
+from carbondrivers.datasets import Driver, PixelSample
+from carbondrivers.errors import OptionError
+
+from .conftest import REFERENCE
+
+FACTORS = ["landcover", "group", "soil", "zone"]
+
+
+def _sample(frame: pd.DataFrame, factors: list[str], placed: bool = False, **more: object) -> PixelSample:
+    drivers = [Driver(f, kind="categorical") for f in factors]
+    where = {"coordinates": ("x", "y"), "crs": "EPSG:32650"} if placed else {}
+    return PixelSample.from_frame(frame, response="nep", drivers=drivers, **where, **more)  # type: ignore[arg-type]
+
+
+def _field(rng: np.random.Generator, side: int, smoothing: float) -> np.ndarray:
+    field = rng.normal(size=(side + 8 * int(smoothing + 1),) * 2)
+    field = ndimage.gaussian_filter(field, smoothing, mode="wrap") if smoothing else field
+    return field[:side, :side].ravel()
+
+
+def _smooth(seed: int, side: int, smoothing: float) -> pd.DataFrame:
+    """A response and two drivers of five classes, three smooth fields that know nothing of each other."""
+    rng = np.random.default_rng(seed)
+    row, column = np.indices((side, side)).reshape(2, -1)
+    frame = pd.DataFrame({"x": column * 1000.0, "y": row * 1000.0, "nep": _field(rng, side, smoothing)})
+    for name in ("a", "b"):
+        driver = _field(rng, side, smoothing)
+        frame[name] = np.searchsorted(np.quantile(driver, [0.2, 0.4, 0.6, 0.8]), driver)
+    return frame
+
+
+def test_risks_equal_gd(pixels: pd.DataFrame) -> None:
+    # GD 10.8: Welch's t, its degrees of freedom and P, closed forms: 1e-8 relative.
+    found = detect(_sample(pixels, FACTORS)).risks
+    found = {(r.driver, r.level, r.level_2): r for r in found.itertuples()}
+    expected = pd.read_csv(REFERENCE / "geodetector" / "ref_GD_risk.csv").astype({"itv1": str, "itv2": str})
+    assert len(expected) == len(found) == 30
+    for row in expected.itertuples():
+        ours = found.get((row.variable, row.itv1, row.itv2)) or found[row.variable, row.itv2, row.itv1]
+        assert abs(ours.statistic) == pytest.approx(abs(row.t), rel=1e-8)
+        assert ours.df == pytest.approx(row.df, rel=1e-8)
+        assert ours.p == pytest.approx(row.sig, rel=1e-7)
+        assert ours.ci_low < ours.estimate < ours.ci_high
+        assert ours.p_adjusted >= ours.p
+
+
+def test_games_howell_is_the_studentised_range_of_the_same_t(pixels: pd.DataFrame) -> None:
+    sample = _sample(pixels, ["soil"])
+    welch, games = (detect(sample, risk_test=test).risks for test in ("welch", "games_howell"))
+    strata = len(detect(sample).strata)
+    expected = stats.studentized_range.sf(np.abs(welch["statistic"]) * np.sqrt(2), strata, welch["df"])
+    np.testing.assert_allclose(games["p"], expected, rtol=1e-9)
+    assert (games["p"] >= welch["p"]).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_letters_say_exactly_which_strata_differ(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(2, 9))
+    differ = np.triu(rng.random((k, k)) < 0.4, 1)
+    differ |= differ.T
+    marks = letters(rng.normal(size=k), differ)
+    for i, j in itertools.combinations(range(k), 2):
+        assert bool(set(marks[i]) & set(marks[j])) != differ[i, j]
+
+
+def test_welch_f_is_the_square_of_t_for_two_strata_and_known_for_three() -> None:
+    rng = np.random.default_rng(2)
+    y, codes = rng.normal(size=60) * np.repeat([1.0, 3.0], 30), np.repeat([0, 1], 30)
+    t = stats.ttest_ind(y[:30], y[30:], equal_var=False)
+    found = welch_test(cell_moments(y, codes, 2))
+    assert found["statistic"] == pytest.approx(t.statistic**2, rel=1e-10)
+    assert found["p"] == pytest.approx(t.pvalue, rel=1e-9)
+
+
+def test_interval_of_q_is_where_the_observed_f_is_a_quantile() -> None:
+    low, high = noncentral_interval(11.221, 4, 50, 0.9)
+    assert stats.ncf.cdf(11.221, 4, 50, low) == pytest.approx(0.95, abs=1e-8)
+    assert stats.ncf.cdf(11.221, 4, 50, high) == pytest.approx(0.05, abs=1e-8)
+    # Where scipy's distribution function is NaN beyond the interval (F = 45.764), the bracket grows from below.
+    low, high = noncentral_interval(45.764, 6, 178, 0.95)
+    assert 170 < low < 274 < high < 420
+    assert noncentral_interval(0.2, 4, 50, 0.95)[0] == 0.0
+    assert np.isnan(noncentral_interval(np.nan, 4, 50, 0.95)).all()
+
+
+@pytest.mark.slow
+def test_interval_of_q_covers(request: pytest.FixtureRequest) -> None:
+    replicates = request.config.getoption("--replicates") or 200
+    rng = np.random.default_rng(11)
+    means, codes = np.array([0.0, 0.3, 0.5, 0.9]), np.repeat(np.arange(4), 40)
+    truth = means.var() / (means.var() + 1.0)
+    inside = 0
+    for _ in range(replicates):
+        moments = cell_moments(means[codes] + rng.normal(size=160), codes, 4)
+        f = moments.between / 3 / (moments.within / 156)
+        low, high = share_interval(f, 3, 156, 160, 0.95)
+        inside += low <= truth <= high
+    assert inside / replicates == pytest.approx(0.95, abs=max(0.03, 4 * np.sqrt(0.05 * 0.95 / replicates)))
+
+
+@pytest.mark.parametrize("value", [0.3, 1.5, 4.0])
+def test_tail_of_a_quadratic_form(value: float) -> None:
+    # One chi-square has a known tail; eight equal ones on either side have a symmetric difference.
+    upper, lower = stats.chi2.sf(value + 6, 6), stats.chi2.cdf(value + 6, 6)
+    assert two_sided_tail(value, np.ones(6), 0.0) == pytest.approx(2 * min(upper, lower), abs=2e-4)
+    assert two_sided_tail(value, np.r_[np.ones(8), -np.ones(8)], 1.0) == pytest.approx(
+        two_sided_tail(-value, np.r_[np.ones(8), -np.ones(8)], 1.0), abs=1e-9
+    )
+
+
+def test_ecological_detector_is_the_same_either_way(pixels: pd.DataFrame) -> None:
+    y = pixels["nep"].to_numpy()
+    codes = {f: pd.factorize(pixels[f])[0] for f in ("soil", "landcover")}
+    size = {f: int(c.max()) + 1 for f, c in codes.items()}
+    one = pair_moments(y, codes, size)["soil", "landcover"]
+    two = pair_moments(y, dict(reversed(codes.items())), size)["landcover", "soil"]
+    first, second = (ecological_test(t, additive(t), np.diag(t.count.ravel().astype(float))) for t in (one, two))
+    assert first["estimate"] == pytest.approx(-second["estimate"], rel=1e-9)
+    assert first["p"] == pytest.approx(second["p"], rel=1e-6) and first["p"] < 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effect", [0.0, 0.25, 0.7])
+def test_equal_factors_are_seldom_found_different(effect: float, request: pytest.FixtureRequest) -> None:
+    replicates = request.config.getoption("--replicates") or 300
+    rng = np.random.default_rng(12)
+    levels = np.linspace(-1, 1, 5) / np.linspace(-1, 1, 5).std()
+    found = 0
+    for _ in range(replicates):
+        a, b = rng.integers(0, 5, 500), rng.integers(0, 5, 500)
+        y = effect * (levels[a] + levels[b]) + rng.normal(size=500)
+        table = pair_moments(y, {"a": a, "b": b}, {"a": 5, "b": 5})["a", "b"]
+        found += ecological_test(table, additive(table), np.diag(table.count.ravel().astype(float)))["p"] < 0.05
+    error = 3 * np.sqrt(0.05 * 0.95 / replicates)
+    assert 0.03 - error < found / replicates < 0.07 + error
+
+
+def test_sums_among_equal_their_definition() -> None:
+    rng = np.random.default_rng(3)
+    xy = np.argwhere(rng.random((7, 9)) < 0.8).astype(float)
+    y, codes, weights = rng.normal(size=len(xy)), rng.integers(0, 3, len(xy)), rng.uniform(0.5, 2, len(xy))
+    places = places_of(xy, 48)
+    at = places.at
+    ring = products(y, at) / np.maximum(at.pairs, 1)
+    distance = np.rint(np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))).astype(int)
+    dense = np.where(np.eye(len(xy), dtype=bool), 1.0, ring[distance])
+    chosen = (codes[:, None] == np.arange(3)) * weights[:, None]
+    found = sums_among(places, [correlations(y, places)], codes, 3, weights)[0]
+    np.testing.assert_allclose(found, chosen.T @ dense @ chosen, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("p_method", ["f", "spatial"])
+def test_smooth_fields_fool_the_naive_p_and_not_the_corrected(p_method: str, request: pytest.FixtureRequest) -> None:
+    replicates = request.config.getoption("--replicates") or 40
+    naive, corrected, pairs = [], [], []
+    for seed in range(replicates):
+        result = detect(_sample(_smooth(seed, 40, 2.0), ["a", "b"], placed=True), p_method=p_method, replicates=100)  # type: ignore[arg-type]
+        naive += list(result.factors["p"] < 0.05)
+        corrected += list(result.factors["p_eff"] < 0.05)
+        pairs += list(result.interactions["p_eff"] < 0.05)
+    error = 3 * np.sqrt(0.05 * 0.95 / replicates)
+    assert np.mean(naive) > 0.75
+    assert 0.03 - error < np.mean(corrected) < 0.09 + error
+    assert np.mean(pairs) < 0.09 + error
+
+
+def test_scattered_rows_get_simulated_fields_and_full_grids_are_shifted() -> None:
+    frame = _smooth(1, 14, 2.0)
+    whole = detect(_sample(frame, ["a"], placed=True), p_method="spatial", replicates=100)
+    some = detect(_sample(frame.sample(100, random_state=0), ["a"], placed=True), p_method="spatial", replicates=100)
+    assert any("100 shifts of the grid" in note for note in whole.notes)
+    assert any("100 random fields" in note for note in some.notes)
+    for result in (whole, some):
+        row = result.factors.iloc[0]
+        assert row["p"] < row["p_eff"] <= 1.0
+
+
+@pytest.mark.parametrize("p_method", ["permutation", "spatial"])
+def test_drawn_p_do_not_depend_on_the_order_of_rows(p_method: str) -> None:
+    frame = _smooth(2, 12, 1.0).sample(90, random_state=1)
+    one, two = (
+        detect(_sample(f, ["a", "b"], placed=True), p_method=p_method, replicates=100)  # type: ignore[arg-type]
+        for f in (frame, frame.sample(frac=1.0, random_state=2))
+    )
+    for name in ("factors", "interactions"):
+        columns = ["p", "p_eff"]
+        pd.testing.assert_frame_equal(one.tables[name][columns], two.tables[name][columns], rtol=1e-9)
+
+
+def test_permutation_agrees_with_f_where_rows_are_independent(pixels: pd.DataFrame) -> None:
+    sample = _sample(pixels, ["soil"])
+    drawn, central = (detect(sample, p_method=m, replicates=999).factors.iloc[0] for m in ("permutation", "f"))
+    error = 4 * np.sqrt(central["p"] * (1 - central["p"]) / 999)
+    assert abs(drawn["p"] - central["p"]) < error + 0.02
+
+
+def test_blocks_give_epsilon2_an_interval_that_holds_it() -> None:
+    frame = _smooth(3, 30, 1.0)
+    frame["nep"] += frame["a"]
+    row = detect(_sample(frame, ["a"], placed=True)).factors.iloc[0]
+    assert row["epsilon2_low"] < row["epsilon2"] < row["epsilon2_high"]
+    assert row["ci_eff_low"] < row["ci_low"] < row["q"] < row["ci_high"]
+
+
+def test_weights_are_areas(pixels: pd.DataFrame) -> None:
+    # A row of weight 2 gives q as two rows do; one weight for all changes nothing.
+    whole = detect(_sample(pixels, ["soil"])).factors.iloc[0]
+    even = detect(_sample(pixels.assign(area=3.0), ["soil"], weights="area")).factors.iloc[0]
+    assert even["q"] == pytest.approx(whole["q"], rel=1e-12) and even["p"] == pytest.approx(whole["p"], rel=1e-9)
+    weights = np.random.default_rng(0).integers(1, 4, len(pixels))
+    repeated = pixels.loc[pixels.index.repeat(weights)].reset_index(drop=True)
+    weighted = detect(_sample(pixels.assign(area=weights * 1.0), ["soil"], weights="area")).factors.iloc[0]
+    assert weighted["q"] == pytest.approx(detect(_sample(repeated, ["soil"])).factors["q"].iloc[0], rel=1e-10)
+    assert weighted["df_2"] < len(pixels) - 3
+
+
+def test_too_many_strata_and_nested_drivers_are_said(pixels: pd.DataFrame) -> None:
+    few = pixels.iloc[::4].reset_index(drop=True)
+    frame = few.assign(own=[f"s{i % 100}" for i in range(len(few))], zone=few["zone"].astype(str))
+    frame["fine"] = frame["zone"] + np.where(frame["nep"] > frame["nep"].median(), "high", "low")
+    result = detect(_sample(frame, ["own", "zone", "fine"]))
+    factors = result.factors.set_index("driver")
+    assert "100 strata of 150 rows" in factors.loc["own", "note"] and np.isnan(factors.loc["own", "q"])
+    nested = result.interactions.set_index(["driver", "driver_2"]).loc[("fine", "zone")]
+    assert nested["interaction_classic"] == "weaken, univariate" and nested["interaction"] == "not distinguishable"
+    assert "no degrees of freedom" in nested["note"] and np.isnan(nested["p"])
+
+
+def test_messages(pixels: pd.DataFrame) -> None:
+    sample = _sample(pixels, ["soil"])
+    with pytest.raises(OptionError, match=r"p_method must be one of 'f', .*got 'noncentral'"):
+        detect(sample, p_method="noncentral")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="'spatial' needs coordinates"):
+        detect(sample, p_method="spatial")
+    with pytest.raises(OptionError, match="block_size cannot be used, the sample has no coordinates"):
+        detect(sample, block_size=5.0)
+    with pytest.raises(OptionError, match="replicates must be a whole number of 100 or more"):
+        detect(sample, replicates=10)
