@@ -131,6 +131,7 @@ MORE: dict[str, Callable[[], dict[str, object]]] = {
         "repeats": 1,
     },
     "time_correlation": lambda: {"drivers": _drivers()}, "weighted_clusters": lambda: {"weights": _joined(_units().index)},
+    "yearly_q": lambda: {"drivers": _drivers()},
 }  # fmt: skip
 
 

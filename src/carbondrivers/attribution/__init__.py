@@ -31,6 +31,7 @@ from carbondrivers.attribution.random_forest import CarbonStorageForest
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
 from carbondrivers.attribution.registry import Method, methods
 from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.scale_curve import ScaleCurveResult, scale_curve
 from carbondrivers.attribution.seasonal_trend import SeasonalTrendResult, seasonal_trend
 from carbondrivers.attribution.seasonality import SeasonalityResult, seasonality
 from carbondrivers.attribution.spatial_association import SpatialAssociationResult, spatial_association
@@ -41,6 +42,7 @@ from carbondrivers.attribution.trend import TrendResult, trend
 from carbondrivers.attribution.validation import ValidationResult, validate
 from carbondrivers.attribution.validation_folds import Folds, make_folds
 from carbondrivers.attribution.weighted_clusters import weighted_clusters
+from carbondrivers.attribution.yearly_q import YearlyQResult, yearly_q
 from carbondrivers.attribution.zone_rules import ZoneRule
 from carbondrivers.attribution.zoning import ZoningResult, zoning
 
@@ -72,6 +74,7 @@ __all__ = [
     "RecoveryResult",
     "Result",
     "SampleResult",
+    "ScaleCurveResult",
     "SeasonalTrendResult",
     "SeasonalityResult",
     "SpatialAssociationResult",
@@ -79,6 +82,7 @@ __all__ = [
     "TimeCorrelationResult",
     "TrendResult",
     "ValidationResult",
+    "YearlyQResult",
     "ZoneRule",
     "ZoningResult",
     "account",
@@ -107,6 +111,7 @@ __all__ = [
     "persistence",
     "profile",
     "recovery",
+    "scale_curve",
     "seasonal_trend",
     "seasonality",
     "spatial_association",
@@ -116,5 +121,6 @@ __all__ = [
     "trend",
     "validate",
     "weighted_clusters",
+    "yearly_q",
     "zoning",
 ]

@@ -1,9 +1,9 @@
 """Spatial variance over weighted pairs of rows, and what strata take off it (SPADE).
 
-Gamma = sum_ij w_ij (y_i - y_j)^2 / 2 / sum_ij w_ij over pairs of different rows, w = 1 / distance^power. For strata h of N_h rows,
-PSD = 1 - sum_h N_h Gamma_h / (N Gamma), Gamma_h over the pairs within h (Cang and Luo 2018, doi:10.1080/13658816.2018.1476693).
-All sums are linear in the squared differences, so that a stratification is one vector of coefficients over the pairs. Strata
-without a pair (single rows, or none with a neighbour) are left out of both sums.
+Gamma = sum_ij w_ij (y_i - y_j)^2 / 2 / sum_ij w_ij over pairs of different rows, w = 1 / distance^power. For strata h of N_h
+rows, PSD = 1 - sum_h N_h Gamma_h / (N Gamma), Gamma_h over the pairs within h (Cang and Luo 2018,
+doi:10.1080/13658816.2018.1476693). All sums are linear in the squared differences, so that a stratification is one vector of
+coefficients over the pairs. Strata without a pair (single rows, or none with a neighbour) are left out of both sums.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def weighted_pairs(places: Floats, power: float, neighbours: int | None) -> Pair
     if neighbours is None or neighbours >= n - 1:
         one, other = np.triu_indices(n, 1)
     else:
-        near = cKDTree(places).query(places, k=neighbours + 1)[1][:, 1:]
+        near = np.asarray(cKDTree(places).query(places, k=neighbours + 1)[1])[:, 1:]
         both = np.sort(np.column_stack([np.repeat(np.arange(n), neighbours), near.ravel()]), axis=1)
         one, other = np.unique(both[both[:, 0] != both[:, 1]], axis=0).T
     distance = np.sqrt(((places[one] - places[other]) ** 2).sum(axis=1))

@@ -21,9 +21,9 @@ from carbondrivers.attribution.optimal_strata_search import SELECTIONS, Search, 
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.row_order import in_order
+from carbondrivers.attribution.spatial_null import HOW, MOST_ROWS, TOO_MANY
 from carbondrivers.attribution.strata import MAX_BINS, SEARCH_METHODS, SearchMethod
 from carbondrivers.attribution.strata_peers import BREAK_RULES, PEER_METHODS, BreakRules
-from carbondrivers.attribution.torus import MOST_ROWS
 from carbondrivers.datasets.sample import ALL, PixelSample
 from carbondrivers.errors import DataError, OptionError, choose
 from carbondrivers.provenance import history_line
@@ -50,8 +50,7 @@ CHOSEN_COLUMNS = [
 STRATA_COLUMNS = ["group", "response", "driver", "level", "lower", "upper", "n", "estimate", "std_error", "method"]
 HOW_P = (
     "P compares the largest q of a driver's whole surface with the largest q of permuted responses searched in the same way; "
-    "adjusted P with the largest q of all drivers (Westfall and Young). The naive P permutes rows as if they were independent; "
-    "the corrected one moves the response over the places as a whole, so that neighbours stay alike."
+    f"adjusted P with the largest q of all drivers (Westfall and Young). {HOW}"
 )
 NO_PLACES = "No corrected P is given, and folds are of single rows: the rows have no coordinates."
 
@@ -96,7 +95,7 @@ def optimise_strata(
     folds: int = 5,
     block_size: float | None = None,
     min_size: int = 3,
-    permutations: int = 199,
+    permutations: int = 99,
     seed: int = 0,
 ) -> OptimalStrataResult:
     """Try every rule and number of classes on every continuous driver, in every group.
@@ -200,7 +199,9 @@ def apply_strata(sample: PixelSample, result: OptimalStrataResult, *, group: str
                     f"driver {driver.name!r} has no strata in group {group!r}: it was constant there, or not optimised"
                 )
             codes = np.searchsorted(rows["upper"].to_numpy(dtype=np.float64)[:-1], frame[driver.name], side="left")
-            frame[driver.name] = pd.Categorical.from_codes(codes, list(rows["level"]), ordered=True)
+            frame[driver.name] = pd.Categorical.from_codes(
+                codes.tolist(), pd.Index([str(name) for name in rows["level"]]), ordered=True
+            )
             drivers[-1] = replace(driver, kind="categorical")
     return replace(sample, frame=frame, drivers=tuple(drivers))
 
@@ -212,7 +213,7 @@ def _notes(sample: PixelSample, options: SearchOptions) -> list[str]:
     elif sample.coordinates is None:
         notes.append(NO_PLACES)
     elif sample.n > MOST_ROWS and options.permutations:
-        notes.append(f"No corrected P is given with more than {MOST_ROWS:,} rows: thin the sample for one.")
+        notes.append(TOO_MANY)
     many = [d.title for d in sample.continuous if sample.frame[d.name].nunique() > MAX_BINS]
     searched = [m for m in options.methods if m in ("natural", "optimal", "tree")]
     if many and searched and options.rules == "own":

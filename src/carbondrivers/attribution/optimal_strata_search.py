@@ -11,6 +11,7 @@ import numpy as np
 from carbondrivers.attribution.geodetector_moments import cell_moments, q_of
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import units_of
+from carbondrivers.attribution.spatial_null import spatial_draws
 from carbondrivers.attribution.strata import SearchMethod, class_names, with_ends
 from carbondrivers.attribution.strata_kernels import Codes, Ordered, ordered, stops
 from carbondrivers.attribution.strata_peers import BreakRules, gd_borders, gdverse_stops, peer_q
@@ -24,7 +25,6 @@ from carbondrivers.attribution.strata_search import (
     search_p,
     surface,
 )
-from carbondrivers.attribution.torus import MOST_ROWS, flat_places, moved
 from carbondrivers.datasets.sample import PixelSample
 
 Selection = Literal["max_q", "one_se", "loess", "cv"]
@@ -86,10 +86,7 @@ class Search:
         return permutations(self.y, self.options.permutations, np.random.default_rng([self.options.seed, 1]))
 
     def _moved(self) -> Iterator[Floats]:
-        places = flat_places(self.part)
-        if places is None or not places.any() or self.part.n > MOST_ROWS:
-            return iter(())
-        return moved(self.y, places, self.options.permutations, np.random.default_rng([self.options.seed, 2]))
+        return spatial_draws(self.part, self.y, self.options.permutations, np.random.default_rng([self.options.seed, 2]))
 
     def _tested(self, draws: Iterator[Floats]) -> tuple[dict[str, float], dict[str, float]]:
         """Return the p of each driver's largest q, alone and over all drivers."""
@@ -158,7 +155,7 @@ class Search:
             if driver.kind == "categorical":
                 names = [str(c) for c in column.cat.categories]
                 yield from (
-                    head | row for row in stratum_means(self.part.y, column.cat.codes.to_numpy(dtype=np.int64), names, None)
+                    head | row for row in stratum_means(self.part.y, np.asarray(column.cat.codes, dtype=np.int64), names, None)
                 )
             elif d in self.rows:
                 cut = self.cuts[d][self.best[d]]
@@ -211,7 +208,7 @@ def choice(cuts: Sequence[Cut], crossed: Floats, error: Floats, selection: Selec
     best = int(np.nanargmax(crossed))
     if selection == "cv":
         return best
-    near = np.flatnonzero(crossed >= crossed[best] - error[best])
+    near = np.flatnonzero(crossed >= crossed[best] - error[best]).tolist()
     return int(min(near, key=lambda i: (cuts[i].cells, -crossed[i], i)))
 
 

@@ -27,8 +27,8 @@ from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import units_of
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.row_order import in_order
+from carbondrivers.attribution.spatial_null import HOW, MOST_ROWS, TOO_MANY, spatial_draws
 from carbondrivers.attribution.strata_search import folds_of, permutations, search_p
-from carbondrivers.attribution.torus import MOST_ROWS, flat_places, moved
 from carbondrivers.attribution.zone_tree import Binned, Node, binned, grow, leaves, rules, single_q, tree_q
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.errors import DataError, OptionError
@@ -41,9 +41,9 @@ SHARE_COLUMNS = [
 ]  # fmt: skip
 PAIR_COLUMNS = ["group", "response", "driver", "driver_2", "q_driver", "q_driver_2", "q", "epsilon2", "cells", "n"]
 ZONE_COLUMNS = ["group", "response", "level", "n", "share", "share_of", "estimate", "std_error", "q"]
-HOW = (
+OPTIMISTIC = (
     "Zones are the leaves of a regression tree on the response itself, so that their q is optimistic: P grows the tree again "
-    "on permuted responses. Naive: rows permuted one by one. Corrected: the response moved over the places as a whole."
+    f"on permuted responses. {HOW}"
 )
 
 
@@ -130,9 +130,9 @@ def optimal_zones(
         for name, part in in_order(sample).group_samples()
     ]
     parameters = {"block_size": block_size, "confidence": confidence, "permutations": permutations, "seed": seed}
-    notes = [HOW] if permutations else []
+    notes = [OPTIMISTIC] if permutations else []
     if permutations and sample.coordinates and sample.n > MOST_ROWS:
-        notes.append(f"No corrected P is given with more than {MOST_ROWS:,} rows: thin the sample for one.")
+        notes.append(TOO_MANY)
     return OptimalZonesResult(
         method="optimal_zones",
         parameters=parameters,
@@ -189,7 +189,7 @@ class _Group:
         self.y = y / (float(np.abs(y).max()) or 1.0)
         is_class = [d.kind == "categorical" for d in part.drivers]
         columns = [part.frame[d].cat.codes if c else part.frame[d] for d, c in zip(self.names, is_class, strict=True)]
-        self.bins = binned([c.to_numpy(dtype=np.float64) for c in columns], is_class)
+        self.bins = binned([np.asarray(c, dtype=np.float64) for c in columns], is_class)
         self.trees = {s: grow(self.y, self.bins, s) for s in subsets(len(self.names))}
         self.q = {s: tree_q(tree) for s, tree in self.trees.items()}
         self.shares = shapley(self.q, len(self.names))
@@ -216,10 +216,9 @@ class _Group:
         return np.array(found, dtype=np.float64).reshape(-1, len(self.names))
 
     def _p(self) -> list[dict[str, float]]:
-        places, rng = flat_places(self.part), [np.random.default_rng([self.seed, i]) for i in (1, 2)]
+        rng = [np.random.default_rng([self.seed, i]) for i in (1, 2)]
         naive = self._drawn(permutations(self.y, self.permutations, rng[0]))
-        there = places is not None and places.any() and self.part.n <= MOST_ROWS
-        whole = self._drawn(moved(self.y, places, self.permutations, rng[1])) if there and places is not None else naive[:0]
+        whole = self._drawn(spatial_draws(self.part, self.y, self.permutations, rng[1]))
         rows: list[dict[str, float]] = [{} for _ in self.names]
         for key, drawn in (("p", naive), ("p_eff", whole)):
             for i, row in enumerate(rows):

@@ -46,5 +46,5 @@ def sorted_rows(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:
 
 def _numbers(column: pd.Series) -> NDArray[np.float64]:
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(dtype=np.float64)
-    return column.to_numpy(dtype=np.float64)
+        return np.asarray(column.cat.codes, dtype=np.float64)
+    return np.asarray(column, dtype=np.float64)

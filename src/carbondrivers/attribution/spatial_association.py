@@ -1,11 +1,11 @@
 """Spatial association: how much of the response's variance between near places the strata of a driver take off (SPADE, IDSA).
 
 For a categorical driver the PSD of its classes (``association_kernels``). For a measured one CPSD = PSD(y | strata) /
-PSD(x | strata), the response's PSD relative to what cutting kept of the driver itself, and PSMD, its mean over several numbers of
-classes (SPADE: Cang and Luo 2018, doi:10.1080/13658816.2018.1476693). For drivers together PID = PSD(y | zones) /
+PSD(x | strata), the response's PSD relative to what cutting kept of the driver itself, and PSMD, its mean over several numbers
+of classes (SPADE: Cang and Luo 2018, doi:10.1080/13658816.2018.1476693). For drivers together PID = PSD(y | zones) /
 PSD(drivers' classes | zones), zones by overlay of the strata that have the largest CPSD (IDSA: Song and Wu 2021,
 doi:10.1080/13658816.2021.1882680). PSMD and PID are ratios: they may exceed 1, and a denominator near 0 says that the strata
-keep little of the driver. Formulas of CPSD, PSMD and PID as in the source of gdverse 1.7; only PSD was compared with its values.
+keep little of the driver. CPSD, PSMD and PID as in the source of gdverse 1.7; only PSD was compared with its values.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from carbondrivers.attribution.inference import Floats, adjust_within
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.row_order import in_order
+from carbondrivers.attribution.spatial_null import HOW, MOST_ROWS, TOO_MANY, spatial_draws
 from carbondrivers.attribution.strata import STRATA_METHODS, StrataMethod, stratify
 from carbondrivers.attribution.strata_kernels import Codes
 from carbondrivers.attribution.strata_search import permutations as permuted
 from carbondrivers.attribution.strata_search import search_p
-from carbondrivers.attribution.torus import MOST_ROWS, flat_places, moved
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.errors import DataError, OptionError, choose
 from carbondrivers.provenance import history_line
@@ -41,10 +41,7 @@ FACTOR_COLUMNS = [
 ]  # fmt: skip
 LEVEL_COLUMNS = ["group", "response", "driver", "classes", "cells", "psd", "psd_driver", "cpsd", "n"]
 ZONE_COLUMNS = ["group", "response", "level", "rank", "cells", "psd", "psd_driver", "estimate", "n", "note"]
-HOW_P = (
-    "P permutes the response. Naive: rows permuted one by one. Corrected: the response moved over the places as a whole, so that "
-    "neighbours stay alike."
-)
+HOW_P = f"P compares with the same statistic of drawn responses. {HOW}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,8 +70,8 @@ class SpatialAssociationResult(Result):
     takes="sample",
     result=SpatialAssociationResult,
     version="1",
-    citation="Cang, X., Luo, W. (2018). Spatial association detector (SPADE). International Journal of Geographical Information "
-    "Science 32, 2055-2075.",
+    citation="Cang, X., Luo, W. (2018). Spatial association detector (SPADE). International Journal of Geographical "
+    "Information Science 32, 2055-2075.",
 )
 def spatial_association(
     sample: PixelSample,
@@ -82,7 +79,7 @@ def spatial_association(
     method: StrataMethod = "quantile",
     classes: tuple[int, int] = (3, 8),
     overlay: Overlay = "and",
-    power: float = 2.0,
+    power: float = 1.0,
     neighbours: int | None = None,
     permutations: int = 99,
     seed: int = 0,
@@ -98,7 +95,7 @@ def spatial_association(
     overlay
         How strata of several drivers make zones: ``"and"``, ``"or"`` (fuzzy) or ``"intersection"``.
     power
-        Of the distance in the weights, above 0.
+        Of the distance in the weights, above 0; the larger it is, the more the nearest pairs decide.
     neighbours
         Nearest rows that each row is paired with; by default all, and 30 where there are more than 700 rows.
     permutations
@@ -170,6 +167,8 @@ class _Options:
 
 def _notes(sample: PixelSample, options: _Options) -> list[str]:
     notes = [HOW_P] if options.permutations else []
+    if options.permutations and sample.n > MOST_ROWS:
+        notes.append(TOO_MANY)
     if options.neighbours is None and sample.n > ALL_PAIRS:
         notes.append(f"Each row is paired with its {NEAR} nearest rows, not with all: there are more than {ALL_PAIRS} rows.")
     if len(sample.continuous) > MOST_DRIVERS:
@@ -185,10 +184,8 @@ class _Group:
         self.head = {"group": name, "response": part.response.name}
         y = part.y - part.y.mean()
         self.y = y / (float(np.abs(y).max()) or 1.0)
-        places = flat_places(part)
-        self.places = np.zeros((part.n, 2)) if places is None else places
         near = options.neighbours or (NEAR if part.n > ALL_PAIRS else None)
-        self.pairs: Pairs = weighted_pairs(self.places, options.power, near) if part.n > 1 else _none(part.n)
+        self.pairs: Pairs = weighted_pairs(_flat(part), options.power, near) if part.n > 1 else _none(part.n)
         self.cuts = {d.name: self._strata(d.name) for d in part.drivers}
         self.own = {d.name: self._scaled(d.name) for d in part.continuous}
 
@@ -200,7 +197,7 @@ class _Group:
         """Return the strata of a driver by number of classes; 0 stands for classes as given."""
         column = self.part.frame[driver]
         if isinstance(column.dtype, pd.CategoricalDtype):
-            return {0: column.cat.codes.to_numpy(dtype=np.int64)}
+            return {0: np.asarray(column.cat.codes, dtype=np.int64)}
         if column.nunique() < 2:
             return {}
         low, high = self.options.classes
@@ -248,8 +245,9 @@ class _Group:
             return {}
         rng = [np.random.default_rng([o.seed, i]) for i in (1, 2)]
         found = {"p": list(_slices(permuted(self.y, o.permutations, rng[0]), len(self.pairs.one)))}
-        if self.places.any() and self.part.n <= MOST_ROWS:
-            found["p_eff"] = list(_slices(moved(self.y, self.places, o.permutations, rng[1]), len(self.pairs.one)))
+        whole = list(_slices(spatial_draws(self.part, self.y, o.permutations, rng[1]), len(self.pairs.one)))
+        if whole:
+            found["p_eff"] = whole
         return found
 
     def level_rows(self) -> Iterator[dict[str, object]]:
@@ -299,6 +297,14 @@ def _slices(blocks: Iterator[Floats], pairs: int) -> Iterator[Floats]:
     for block in blocks:
         for start in range(0, len(block), step):
             yield block[start : start + step]
+
+
+def _flat(part: PixelSample) -> Floats:
+    """Return the places of the rows, (n, 2), degrees of longitude shortened."""
+    xy = part.frame[list(part.coordinates or ())].to_numpy(dtype=np.float64)
+    if part.is_geographic:
+        xy = xy * [np.cos(np.radians(xy[:, 1].mean())), 1.0]
+    return np.asarray(xy)
 
 
 def _none(n: int) -> Pairs:

@@ -64,7 +64,8 @@ def binned(columns: Sequence[Floats], categorical: Sequence[bool]) -> Binned:
     >>> binned([np.array([5.0, 1.0, 5.0])], [False]).codes.tolist()
     [[1, 0, 1]]
     """
-    codes, upper = [], []
+    codes: list[Codes] = []
+    upper: list[Floats | None] = []
     for column, is_class in zip(columns, categorical, strict=True):
         if is_class:
             codes.append(np.unique(column, return_inverse=True)[1].astype(np.int64))
@@ -131,13 +132,13 @@ def single_q(y: Floats, bins: Binned, driver: int) -> float:
     """
     codes, apart = bins.codes[driver], y - y.mean()
     count = np.bincount(codes, minlength=bins.width)
-    sums = np.bincount(codes, apart, minlength=bins.width)
+    sums = np.bincount(codes, apart, minlength=bins.width).astype(np.float64)
     squares = np.bincount(codes, apart**2, minlength=bins.width)
     # Classes in the order of their means keep it in every part.
     order = _orders(count[None], sums[None], bins.by_mean[[driver]])[0]
-    line = [np.concatenate([[0.0], np.cumsum(part[order])]) for part in (count, sums, squares)]
-    whole = float(line[2][-1])
-    return 1.0 - _line_risk(*line, 0, bins.width, COMPLEXITY * whole, 0)[0] / whole if whole > 0.0 else 0.0
+    w, s, ss = (np.concatenate([[0.0], np.cumsum(part[order])]) for part in (count, sums, squares))
+    whole = float(ss[-1])
+    return 1.0 - _line_risk(w, s, ss, 0, bins.width, COMPLEXITY * whole, 0)[0] / whole if whole > 0.0 else 0.0
 
 
 def _line_risk(w: Floats, s: Floats, ss: Floats, left: int, right: int, threshold: float, depth: int) -> tuple[float, int]:
@@ -183,7 +184,7 @@ def _best(y: Floats, bins: Binned, drivers: Codes, rows: Codes) -> tuple[int, ND
     n, shape = len(rows), (len(drivers), bins.width)
     joint = (bins.codes[np.ix_(drivers, rows)] + bins.width * np.arange(len(drivers))[:, None]).ravel()
     count = np.bincount(joint, minlength=shape[0] * shape[1]).reshape(shape)
-    sums = np.bincount(joint, np.tile(apart, len(drivers)), minlength=shape[0] * shape[1]).reshape(shape)
+    sums = np.bincount(joint, np.tile(apart, len(drivers)), minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
     order = _orders(count, sums, bins.by_mean[drivers])
     below = np.cumsum(np.take_along_axis(count, order, axis=1), axis=1)
     total = np.cumsum(np.take_along_axis(sums, order, axis=1), axis=1)

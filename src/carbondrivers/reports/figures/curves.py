@@ -75,7 +75,7 @@ def curve_page(
     down = -(-len(parts) // columns)
     width = journal.onehalf if columns < 3 else journal.double
     small = journal.size - 0.5
-    across = (width - 13.0 - _GUTTER_MM * (columns - 1) - 2.0) / columns
+    across = (width - 13.0 - _GUTTER_MM * (columns - 1) - 5.0) / columns
     key_lines = _wrapped(key, width - 4.0, small)
     foot_high = panels.foot_height(sentences, width - 4.0, small - 0.5)
     height = down * (_PANEL_MM + 16.0) + 2.0 + 4.2 * len(key_lines) + foot_high
@@ -123,7 +123,7 @@ def _draw(ax: Axes, part: Panel, size: float, whole_x: bool) -> None:
             )  # fmt: skip
     ax.locator_params(axis="y", nbins=5)
     if whole_x:
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
     ax.locator_params(axis="x", nbins=5)
     ax.tick_params(labelsize=size - 0.5)
     ax.margins(x=0.08)

@@ -15,7 +15,7 @@ from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import INK, Journal
 from carbondrivers.reports.words import spelled_rule
 
-LOOKS = {m: (SERIES_COLOURS[i], SERIES_MARKERS[i]) for i, m in enumerate(SEARCH_METHODS)}
+LOOKS: dict[str, tuple[str, str]] = {m: (SERIES_COLOURS[i], SERIES_MARKERS[i]) for i, m in enumerate(SEARCH_METHODS)}
 
 
 @figure_of(OptimalStrataResult)

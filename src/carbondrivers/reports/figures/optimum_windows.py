@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from carbondrivers.attribution.optimum_windows import OptimumWindowsResult
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.registry import Picture, figure_of
-from carbondrivers.reports.style import INK, RULE_INK, Journal, with_unit
+from carbondrivers.reports.style import INK, RULE_INK, Journal
 from carbondrivers.reports.text.optimum_windows import window_words
 
 MOST_ROWS = 10
@@ -53,7 +53,8 @@ def _picture(result: OptimumWindowsResult, group: str, parts: list[pd.DataFrame]
         ax = on.axes(label, top, width - label - 14.0, tall)
         _draw(ax, result, rows, mean, size, label - 4.0)
         ax.set_xlim(*limits)
-        ax.set_xlabel(with_unit(result.label(response), result.unit(response)), fontsize=size, labelpad=1.5)
+        words = panels.axis_label(result.label(response), result.unit(response), width - label - 14.0, size)
+        ax.set_xlabel(words, fontsize=size, labelpad=1.5)
         panels.panel_title(ax, string.ascii_lowercase[i] if len(parts) > 1 else "", titles[i], size + 0.5, label - 2.0)
         top += tall + 17.0
     panels.foot(on, 2.0, on.height - foot, sentences, size - 0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from carbondrivers.attribution.optimal_strata import OptimalStrataResult
+from carbondrivers.attribution.spatial_null import HOW as DRAWS
 from carbondrivers.reports.registry import Table, table_of
 
 P_HEADINGS = {
@@ -13,10 +14,7 @@ CUT_HEADINGS = {
     "method": "Rule", "classes": "Classes asked for", "cells": "Classes", "q_cv": "Cross-validated q",
     "std_error": "Standard error of it", "n_units": "Blocks",
 }  # fmt: skip
-HOW = (
-    "P tests the largest q of the whole surface by permutations that search the same surface. Naive: rows permuted one by one. "
-    "Corrected: the response moved over the places as a whole."
-)
+HOW = f"P tests the largest q of the whole surface by draws that search the same surface. {DRAWS}"
 
 
 @table_of(OptimalStrataResult)

@@ -19,7 +19,7 @@ def optimum_windows_tables(result: OptimumWindowsResult) -> list[Table]:
     ends |= {f"ci_eff_{end}": f"Corrected simultaneous {level}, {end}" for end in ("low", "high")}
     return [
         Table(
-            "optimum_windows", f"Windows of the {side} {response}", 
+            "optimum_windows", f"Windows of the {side} {response}",
             ready.drop(columns=["order", "pair"]).reset_index(drop=True),
             ("The mean is picked as the largest of many; intervals are simultaneous over all strata compared.",),
             ends | {"driver": "Driver 1", "driver_2": "Driver 2", "level": "Window 1", "level_2": "Window 2",

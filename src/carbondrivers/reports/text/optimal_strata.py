@@ -37,7 +37,7 @@ def _group(result: OptimalStrataResult, group: str, part: pd.DataFrame) -> str:
     if part["p"].isna().all():
         return sentence
     p = "p_eff" if part["p_eff"].notna().any() else "p"
-    kind = "moves the response over the places as a whole" if p == "p_eff" else "permutes rows one by one"
+    kind = "keeps the response's autocorrelation" if p == "p_eff" else "permutes rows one by one"
     found = [result.label(str(d)) for d in part.loc[part[f"{p}_adjusted"] < 0.05, "driver"]]
     said = f"reach P < 0.05: {joined(found)}" if found else "no driver reaches P < 0.05"
     return f"{sentence} With a test that pays for the search over all drivers and {kind}, {said}{_of(top, p)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from carbondrivers.attribution.optimum_windows import OptimumWindowsResult
@@ -21,7 +22,7 @@ def window_words(result: OptimumWindowsResult, row: pd.Series) -> str:
 
 def _part(result: OptimumWindowsResult, driver: str, level: str, low: float, high: float) -> str:
     name = result.label(driver)
-    if pd.isna(low):
+    if not np.isfinite(low):
         return f"{name} {level}"
     return f"{name} {number(float(low), 3)} to {number(float(high), 3)} {unit_words(result.unit(driver))}".rstrip()
 

@@ -23,7 +23,7 @@ class OptimalStrataOptions(StepOptions):
     folds: int = Field(5, ge=2, description="folds of the cross-validation, of whole blocks of space")
     block_size: float | None = Field(None, gt=0, description="side of the blocks in the unit of the coordinates")
     min_size: int = Field(3, ge=1, description="fewest rows of a class")
-    permutations: int = Field(199, ge=0, description="draws for each P; 0 for none")
+    permutations: int = Field(99, ge=0, description="draws for each P; 0 for none")
 
 
 def _run(inputs: Inputs, options: OptimalStrataOptions, results: Mapping[str, Result]) -> OptimalStrataResult:
