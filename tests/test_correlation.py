@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from carbondrivers.attribution import correlate
 from carbondrivers.datasets import PixelSample
 from carbondrivers.errors import DataError, OptionError
+from carbondrivers.reports import texts
 
 from .conftest import REFERENCE
 
@@ -161,3 +162,23 @@ def test_more_messages(sample: PixelSample) -> None:
         correlate(sample, kind="partial")
     with pytest.raises(OptionError, match=r"controls: 'rian' is no continuous driver of this sample. Did you mean 'rain'"):
         correlate(sample, kind=["partial"], controls=["rian"])
+
+
+def test_effective_size_of_the_modified_t_test() -> None:
+    """Values of R SpatialPack 0.4-1 (400 rows, 13 classes); what is not a size stays as it is."""
+    trees = REFERENCE / "trees"
+    table, expected = pd.read_csv(trees / "modttest400.csv"), pd.read_csv(trees / "modttest.csv").set_index("case")
+    drivers = dict.fromkeys(["TEM", "PRE", "noise"], "climate")
+    sample = PixelSample.from_frame(table, response="NEP", drivers=drivers, coordinates=("x", "y"))
+    one, two = correlate(sample), correlate(sample, effective="dutilleul")
+    found = two.correlations.set_index("driver")
+    for name in ("TEM", "PRE"):
+        row = expected.loc[f"synth400_NEP_{name}"]
+        assert found.loc[name, "n_eff"] == pytest.approx(row["ESS"], abs=1e-8)
+        assert found.loc[name, "p_eff"] == pytest.approx(row["p"], rel=1e-8)
+    assert found.loc["noise", "n_eff"] == 400
+    same = ["driver", "r", "statistic", "p", "ci_low", "ci_high"]
+    pd.testing.assert_frame_equal(one.correlations[same], two.correlations[same])
+    assert "Dutilleul" in texts(two)[0].methods and "Dutilleul" not in texts(one)[0].methods
+    with pytest.raises(OptionError, match="effective must be one of"):
+        correlate(sample, effective="bretherton")

@@ -10,9 +10,10 @@ import pytest
 from scipy import fft
 
 from carbondrivers.attribution.cross_validation import Plots, out_of_fold
+from carbondrivers.attribution.fold_rows import row_order
 from carbondrivers.attribution.random_forest import CarbonStorageForest
 from carbondrivers.attribution.validation import validate
-from carbondrivers.attribution.validation_folds import make_folds, row_order
+from carbondrivers.attribution.validation_folds import make_folds
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.errors import DataError, OptionError
 from carbondrivers.reports import journal, pictures, texts

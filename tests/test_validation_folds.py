@@ -10,7 +10,8 @@ import pytest
 from scipy.spatial import KDTree
 
 from carbondrivers.attribution import fold_kernels
-from carbondrivers.attribution.validation_folds import KINDS, make_folds, out_of_fold_residuals
+from carbondrivers.attribution.fold_rows import out_of_fold_residuals
+from carbondrivers.attribution.validation_folds import KINDS, make_folds
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.datasets.variogram import empirical_variogram
 from carbondrivers.errors import DataError, OptionError

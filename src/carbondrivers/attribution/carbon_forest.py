@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from carbondrivers.attribution.applicability import Applicability, applicability
 from carbondrivers.attribution.cross_validation import RANDOM, Plots, out_of_fold, place_table, point_table, score_table
 from carbondrivers.attribution.design_matrix import design_of
+from carbondrivers.attribution.fold_rows import row_order
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.random_forest import CarbonStorageForest, Preset
 from carbondrivers.attribution.registry import register
@@ -26,7 +27,7 @@ from carbondrivers.attribution.resampling import Bootstrap, bootstrap_of, refits
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.storage_maps import Layers, layers_of, some_cells, storage_maps, total_table, unseen_cells
 from carbondrivers.attribution.validation import fold_notes, score_units, side_from
-from carbondrivers.attribution.validation_folds import Folds, make_folds, row_order
+from carbondrivers.attribution.validation_folds import Folds, make_folds
 from carbondrivers.datasets.sample import ALL, PixelSample
 from carbondrivers.errors import DataError, OptionError
 from carbondrivers.provenance import history_line

@@ -20,6 +20,7 @@ from scipy import linalg, stats
 
 from carbondrivers.attribution.effective_size import Lags, lags, products, spatial_size
 from carbondrivers.attribution.inference import NAIVE_P, Floats, adjust_within, two_sided_t, upper_f
+from carbondrivers.attribution.modified_t import Classes, distance_classes, dutilleul_size_of
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import PixelSample
@@ -28,6 +29,7 @@ from carbondrivers.provenance import history_line
 
 CorrelationKind = Literal["pearson", "partial"]
 KINDS: tuple[CorrelationKind, ...] = get_args(CorrelationKind)
+EffectiveSize = Literal["clifford", "dutilleul"]
 COLUMNS = [
     "group", "response", "driver", "method", "r", "statistic", "df", "p", "p_adjusted", "log10_p", "ci_low", "ci_high",
     "n", "n_eff", "statistic_eff", "df_eff", "p_eff", "p_eff_adjusted", "ci_eff_low", "ci_eff_high", "note",
@@ -39,6 +41,10 @@ LINEAR = "exactly linear in the response: perhaps the response itself"
 CORRECTED_P = (
     "Corrected P and intervals put the effective number of observations (Clifford, Richardson and Hemon 1989) in the place of "
     "n: neighbours repeat each other. They judge whether two smooth fields agree more than smooth fields do by chance."
+)
+MODIFIED_P = (
+    "Corrected P and intervals put the effective sample size of the modified t test (Dutilleul 1993) in the place of n: "
+    "neighbours repeat each other. They judge whether two smooth fields agree more than smooth fields do by chance."
 )
 NO_PLACES = "No effective number of observations is given: the rows have no coordinates."
 
@@ -66,7 +72,7 @@ class CorrelationResult(Result):
     title="Pearson, partial and multiple correlation",
     takes="sample",
     result=CorrelationResult,
-    version="2",
+    version="3",
     citation="Clifford, P., Richardson, S., Hemon, D. (1989). Assessing the significance of the correlation between two "
     "spatial processes. Biometrics 45, 123-134.",
 )
@@ -76,6 +82,7 @@ def correlate(
     kind: Sequence[CorrelationKind] = ("pearson",),
     controls: Sequence[str] | None = None,
     confidence: float = 0.95,
+    effective: EffectiveSize = "clifford",
 ) -> CorrelationResult:
     """Correlate the response with every continuous driver, in every group.
 
@@ -89,6 +96,9 @@ def correlate(
         Drivers that are held in a partial correlation; all the other continuous drivers by default.
     confidence
         Level of the intervals, between 0 and 1.
+    effective
+        Effective number of observations: ``"clifford"`` (rings one cell wide), or ``"dutilleul"`` (modified t test, 13
+        distance classes up to the largest distance; scattered points take n^2 steps).
 
     Raises
     ------
@@ -112,19 +122,26 @@ def correlate(
         choose(one, KINDS, "kind")
     if not isinstance(confidence, int | float) or not 0.0 < confidence < 1.0:
         raise OptionError(f"confidence must be between 0 and 1, got {confidence!r}")
+    choose(effective, get_args(EffectiveSize), "effective")
     drivers = [d.name for d in sample.continuous]
     if not drivers:
         raise DataError("no continuous driver is there to correlate: add one, or use the geodetector for classes")
     held = _controls(controls, drivers)
-    found = [_Group(name, part, drivers, float(confidence)) for name, part in sample.group_samples()]
+    found = [_Group(name, part, drivers, float(confidence), effective) for name, part in sample.group_samples()]
     rows = [one.rows(k, held) for one in found for k in KINDS if k in kind]
     table = adjust_within(pd.concat(rows, ignore_index=True), ["group", "method"])
     corrected = adjust_within(table.assign(p=table["p_eff"]), ["group", "method"])["p_adjusted"]
     passed_over = [d.title for d in sample.drivers if d.kind == "categorical"]
-    notes = [NAIVE_P, CORRECTED_P if sample.coordinates else NO_PLACES, *sample.caveats()]
+    corrected_by = MODIFIED_P if effective == "dutilleul" else CORRECTED_P
+    notes = [NAIVE_P, corrected_by if sample.coordinates else NO_PLACES, *sample.caveats()]
     if passed_over:
         notes.append(f"Not correlated, because categorical: {', '.join(passed_over)}.")
-    parameters = {"kind": list(kind), "controls": None if controls is None else list(held), "confidence": confidence}
+    parameters: dict[str, object] = {
+        "kind": list(kind),
+        "controls": None if controls is None else list(held),
+        "confidence": confidence,
+    }
+    parameters["effective"] = effective
     return CorrelationResult(
         method="correlation",
         parameters=parameters,
@@ -151,12 +168,12 @@ def _controls(given: Sequence[str] | None, drivers: Sequence[str]) -> tuple[str,
 class _Group:
     """One group's standardised columns and the distance classes of its rows."""
 
-    def __init__(self, name: str, part: PixelSample, drivers: list[str], confidence: float) -> None:
+    def __init__(self, name: str, part: PixelSample, drivers: list[str], confidence: float, effective: EffectiveSize) -> None:
         self.name, self.response, self.n = name, part.response.name, part.n
         self.drivers, self.confidence = drivers, confidence
         self.y = unit_columns(part.y[:, None])[:, 0]
         self.x = unit_columns(part.frame[drivers].to_numpy(dtype=np.float64))
-        self.at = _places(part)
+        self.at = _places(part, effective)
 
     def rows(self, kind: CorrelationKind, controls: Sequence[str]) -> pd.DataFrame:
         """Return one row a driver."""
@@ -184,7 +201,7 @@ class _Group:
             y, x = both[:, 0], both[:, 1]
         r = float(np.clip(y @ x, -1.0, 1.0))
         note = LINEAR if (1.0 - r) * (1.0 + r) <= PERFECT else ""
-        size = spatial_size(products(y, self.at), products(x, self.at), self.at) if self.at else np.nan
+        size = _size(y, x, self.at)
         if self.at and not note and not size - 2.0 - len(held) >= 1.0:
             note = "no corrected P: too few effective observations for a test"
         return r, len(held), size, note
@@ -204,7 +221,7 @@ class _Group:
         if left <= PERFECT:
             return row | {"r": np.sqrt(r2), "r2": r2, "note": LINEAR}
         fitted = self.y - rest[:, 0]
-        size = spatial_size(products(self.y, self.at), products(fitted, self.at), self.at) if self.at else np.nan
+        size = _size(self.y, fitted, self.at)
         f, df_2 = r2 / k / (left / (n - k - 1)), float(n - k - 1)
         df_eff = size - k - 1.0
         corrected = np.nan
@@ -217,13 +234,24 @@ class _Group:
         }  # fmt: skip
 
 
-def _places(part: PixelSample) -> Lags | None:
+def _places(part: PixelSample, effective: EffectiveSize) -> Lags | Classes | None:
     if part.coordinates is None or part.n < 3:
         return None
     xy = part.frame[list(part.coordinates)].to_numpy(dtype=np.float64)
     if not np.ptp(xy, axis=0).any():
         return None
+    if effective == "dutilleul":
+        return distance_classes(xy, geographic=part.is_geographic)
     return lags(xy, geographic=part.is_geographic)
+
+
+def _size(one: Floats, other: Floats, at: Lags | Classes | None) -> float:
+    """Return the effective number of observations of two fields; NaN without places."""
+    if at is None:
+        return np.nan
+    if isinstance(at, Lags):
+        return spatial_size(products(one, at), products(other, at), at)
+    return dutilleul_size_of(one, other, at)
 
 
 def unit_columns(x: Floats) -> Floats:

@@ -249,6 +249,11 @@ def dutilleul_size(one: Floats, other: Floats, at: Classes) -> float:
     return float(1.0 + separate / joint) if joint > 0.0 and separate > 0.0 else np.nan
 
 
+def dutilleul_size_of(one: Floats, other: Floats, at: Classes) -> float:
+    """Return the effective sample size of two fields (n,), at most n; NaN where it is not defined."""
+    return min(dutilleul_size(moran_by_class(one, at), moran_by_class(other, at), at), float(at.n))
+
+
 def modified_t(x: ArrayLike, y: ArrayLike, xy: ArrayLike, *, classes: int = CLASSES, geographic: bool = False) -> ModifiedT:
     """Test the correlation of two fields at points.
 

@@ -29,12 +29,13 @@ from carbondrivers.attribution.cross_validation import (
 )
 from carbondrivers.attribution.design_matrix import design_of
 from carbondrivers.attribution.fold_kernels import square_blocks
+from carbondrivers.attribution.fold_rows import plane, row_order
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.random_forest import CarbonStorageForest
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import Codes, bootstrap_of, units_of
 from carbondrivers.attribution.result import Result
-from carbondrivers.attribution.validation_folds import Folds, make_folds, plane, row_order
+from carbondrivers.attribution.validation_folds import Folds, make_folds
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.datasets.variogram import Variogram
 from carbondrivers.errors import OptionError, choose

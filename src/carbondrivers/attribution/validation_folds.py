@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from carbondrivers.attribution.fold_kernels import Codes, balanced, dealt, k_means, matched, near, numbered, square_blocks
+from carbondrivers.attribution.fold_rows import coordinates_of, out_of_fold_residuals, plane, row_order
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.datasets.distances import Places, places, shown
-from carbondrivers.datasets.grids import EARTH_RADIUS_KM
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.datasets.variogram import LEAST_POINTS, Variogram, empirical_variogram
 from carbondrivers.errors import DataError, OptionError, choose
@@ -29,7 +29,7 @@ KINDS: tuple[FoldKind, ...] = get_args(FoldKind)
 SPATIAL = ("spatial_blocks", "clusters", "buffer", "pixel_year", "nndm")
 FEW_ROWS, BLOCKS_PER_FOLD, FEWEST_BLOCKS, WIDEST = 50, 2, 4, 3.0
 BLOCKS_ACROSS = 10.0
-RESIDUAL_ROWS, RESIDUAL_FOLDS, TARGETS = 5000, 5, 2000
+TARGETS = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,74 +170,12 @@ def make_folds(
     return {"random": make.random, "clusters": make.clusters, "pixel_year": make.pixel_year}[chosen]()
 
 
-def row_order(sample: PixelSample) -> Codes:
-    """Return the rows in an order of their own (place, time, response, drivers), whatever the order of the table.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"nep": [3.0, 1, 2, 4], "rain": [1.0, 2, 2, 1]})
-    >>> row_order(PixelSample.from_frame(table, response="nep", drivers={"rain": "climate"})).tolist()
-    [1, 2, 0, 3]
-    """
-    names = [*(sample.coordinates or ()), *([sample.time] if sample.time else []), sample.response.name]
-    names += [d.name for d in sample.drivers]
-    keys = [pd.factorize(sample.frame[name].astype(object), sort=True)[0] for name in dict.fromkeys(names)]
-    return np.lexsort(keys[::-1]).astype(np.int64)
-
-
-def driver_matrix(sample: PixelSample) -> Floats:
-    """Return the drivers as numbers, (n, p), sorted by name; a class is its place among the sorted classes."""
-    columns = [
-        sample.frame[d.name].to_numpy(dtype=np.float64)
-        if d.kind == "continuous"
-        else pd.factorize(sample.frame[d.name].astype(str), sort=True)[0].astype(np.float64)
-        for d in sample.drivers
-    ]
-    return np.column_stack(columns)
-
-
-def out_of_fold_residuals(sample: PixelSample, *, seed: int = 0) -> tuple[Codes, Floats]:
-    """Return rows (at most 5,000 at random) and their residuals from forests that did not see them.
-
-    A hundred extremely randomised trees of at least five rows a leaf, in five random folds: enough to take the drivers'
-    own pattern out of the response, which is all that the width of blocks needs.
-    """
-    from sklearn.ensemble import ExtraTreesRegressor
-
-    order, rng = row_order(sample), np.random.default_rng(seed)
-    if len(order) > RESIDUAL_ROWS:
-        order = order[np.sort(rng.choice(len(order), RESIDUAL_ROWS, replace=False))]
-    x, y = driver_matrix(sample)[order], sample.y[order]
-    fold = rng.permutation(np.arange(len(order)) % min(RESIDUAL_FOLDS, len(order)))
-    left = np.empty(len(order))
-    for test in (fold == k for k in range(int(fold.max()) + 1)):
-        forest = ExtraTreesRegressor(100, min_samples_leaf=5, random_state=seed, n_jobs=1).fit(x[~test], y[~test])
-        left[test] = y[test] - forest.predict(x[test])
-    return order, left
-
-
 def _checked(n: object, size: object, buffer: object, sample: PixelSample) -> tuple[int, float | None, float | None]:
     if isinstance(n, bool) or not isinstance(n, int) or n < 2:
         raise OptionError(f"n, the number of folds, must be a whole number of 2 or more, got {n!r}")
     if n > sample.n:
         raise OptionError(f"n, the number of folds, must be at most the number of rows ({sample.n}), got {n}")
     return n, None if size is None or size == "auto" else _length(size, "size", "auto or "), _length(buffer, "buffer")
-
-
-def plane(sample: PixelSample) -> Floats:
-    """Return the places of a sample on a plane, (n, 2): km, or the coordinates' unit without a reference system.
-
-    Degrees are shortened by the cosine of the mean latitude.
-    """
-    xy = _xy(sample)
-    if not sample.is_geographic:
-        return places(xy[:, 0], xy[:, 1], sample.crs).points
-    lon, lat = np.radians(xy).T
-    return np.asarray(EARTH_RADIUS_KM * np.column_stack([lon * np.cos(lat.mean()), lat]))
-
-
-def _xy(sample: PixelSample) -> Floats:
-    return sample.frame[list(sample.coordinates or ())].to_numpy(dtype=np.float64)
 
 
 def _length(value: object, what: str, also: str = "") -> float | None:
@@ -404,7 +342,7 @@ class _Maker:
         return numbered(labels.astype(str).to_numpy(dtype=str)[:, None])
 
     def _xy(self) -> Floats:
-        return _xy(self.sample)
+        return coordinates_of(self.sample)
 
     def _places(self) -> Places:
         xy = self._xy()

@@ -54,12 +54,16 @@ def _methods(result: CorrelationResult) -> str:
         held = result.parameters["controls"]
         named = "all other continuous drivers" if held is None else ", ".join(result.label(name) for name in held)
         partial = f"Partial coefficients are those of the residuals on {named}, with one degree of freedom less for each. "
+    how = (
+        "(modified t test, Dutilleul 1993), from Moran's I of both variables in 13 classes of distance"
+        if result.parameters["effective"] == "dutilleul"
+        else "(Clifford, Richardson and Hemon 1989), from the autocovariances of both variables in rings one cell wide"
+    )
     return (
         "Pearson's correlation coefficient of the response with each continuous driver was tested by Student's t with "
         f"n - 2 degrees of freedom; {level} % intervals are by Fisher's z transformation (Fisher 1921). {partial}"
         "P-values were adjusted over the drivers of a group (Benjamini and Hochberg 1995). Naive P-values take rows as "
-        "independent; corrected ones put the effective number of observations in the place of n (Clifford, Richardson and "
-        "Hemon 1989), estimated from the autocovariances of both variables in rings one cell wide."
+        f"independent; corrected ones put the effective number of observations in the place of n {how}."
     )
 
 

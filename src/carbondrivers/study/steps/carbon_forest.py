@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, Strict
@@ -10,7 +11,9 @@ from pydantic import Field, Strict
 from carbondrivers.attribution.carbon_forest import CarbonForestResult, carbon_forest
 from carbondrivers.attribution.random_forest import Preset
 from carbondrivers.attribution.result import Result
+from carbondrivers.errors import OptionError
 from carbondrivers.study.inputs import Inputs
+from carbondrivers.study.plot_samples import region_plots
 from carbondrivers.study.registry import Step, StepOptions, register_step
 
 if TYPE_CHECKING:
@@ -26,6 +29,12 @@ class CarbonForestOptions(StepOptions):
     min_leaf: int | None = Field(None, ge=1, description="fewest rows of a leaf")
     min_split: int | None = Field(None, ge=2, description="fewest rows of a node that is split")
     depth: int | None = Field(None, ge=1, description="largest depth of a tree")
+    plots: Annotated[bool, Strict()] = Field(
+        False, description="take the carbon plots of the virtual region for the sample, in place of the study's response"
+    )
+    points: int = Field(
+        0, ge=0, le=100_000, description="with plots: random points made from plots by the ratio of NPP, to train only"
+    )
     maps: Annotated[bool, Strict()] = Field(False, description="map the response from the grids of the drivers, year by year")
     n: int = Field(10, ge=2, le=100, description="number of folds")
     size: float | Literal["auto"] = Field(
@@ -37,9 +46,18 @@ class CarbonForestOptions(StepOptions):
 
 
 def _run(inputs: Inputs, options: CarbonForestOptions, results: Mapping[str, Result]) -> CarbonForestResult:
-    chosen = options.model_dump(exclude={"maps"})
-    layers = driver_layers(inputs) if options.maps else None
-    return carbon_forest(inputs.sample, layers=layers, seed=inputs.seed, **chosen)
+    chosen = options.model_dump(exclude={"maps", "plots", "points"})
+    if options.points and not options.plots:
+        raise OptionError("points are made from plots: set plots = true, or take points out")
+    if not options.plots:
+        layers = driver_layers(inputs) if options.maps else None
+        return carbon_forest(inputs.sample, layers=layers, seed=inputs.seed, **chosen)
+    found = region_plots(inputs, options.points)
+    if options.points:
+        chosen |= {"augmented": found.augmented, "sources": found.sources}
+    result = carbon_forest(found.sample, layers=found.layers if options.maps else None, seed=inputs.seed, **chosen)
+    said = (f"{note[:1].upper()}{note[1:]}." for note in found.notes)
+    return replace(result, notes=(*result.notes, *said))
 
 
 def driver_layers(inputs: Inputs) -> dict[str, xr.DataArray]:
