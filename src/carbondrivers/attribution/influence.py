@@ -294,6 +294,8 @@ def _check(plan: Plan) -> None:
 
 
 def _refuse(sample: PixelSample) -> None:
+    if sample.coordinates and not np.ptp(sample.frame[list(sample.coordinates)].to_numpy(dtype=np.float64), axis=0).any():
+        raise DataError("all rows lie in one place: no spatial folds can be made; leave the coordinates out of the sample")
     if len(np.unique(sample.y)) == 2:
         raise DataError(
             f"the response {sample.response.name!r} has two values only: take BoostedTrees(distribution='bernoulli') for "

@@ -112,8 +112,8 @@ def _methods(result: InfluenceResult) -> str:
         "away by the splits on a driver, as a part of that of all drivers (Friedman 2001). "
         f"{100 * given['confidence']:g} % intervals are percentiles of {given['replicates']} refits on spatial blocks drawn "
         f"with replacement.{floor} Partial dependence is by weighted traversal of the trees; accumulated local effects follow "
-        "Apley and Zhu (2020). Importance by permutation, also within rows alike in the other drivers, and by refitting without a "
-        f"category was judged on held-out folds (folds: {given['folds']}, {given['n_folds']})."
+        "Apley and Zhu (2020). Importance by permutation, also within rows alike in the other drivers, and by refitting "
+        f"without a category was judged on held-out folds (folds: {given['folds']}, {given['n_folds']})."
     )
 
 

@@ -75,13 +75,12 @@ def _run(inputs: Inputs, options: BoostedTreesOptions, results: Mapping[str, Res
 
 
 def _inputs_of_nep(inputs: Inputs) -> tuple[str, ...]:
-    """Return the drivers that the NEP model of the study takes, by the name of their layer."""
-    nep, drivers = inputs.spec.nep, {d.name for d in inputs.sample.drivers}
+    """Return the drivers that are layers of the study's NEP model, or their months."""
+    nep, drivers = inputs.spec.nep, [d.name for d in inputs.sample.drivers]
     if nep.model == GIVEN:
         return ()
-    layers = set(used_layers(nep.model, nep.model_dump(), list(inputs.spec.layers)))
-    known = {name.removesuffix("_monthly") for name in layers} | layers
-    return tuple(sorted(drivers & known))
+    layers = used_layers(nep.model, nep.model_dump(), [*drivers, *(f"{name}_monthly" for name in drivers)])
+    return tuple(sorted({name.removesuffix("_monthly") for name in layers}))
 
 
 register_step(
