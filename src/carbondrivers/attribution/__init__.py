@@ -13,7 +13,9 @@ from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.group_series import group_series
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_model import path_model
+from carbondrivers.attribution.path_moments import streamed_moments
 from carbondrivers.attribution.path_result import PathResult
+from carbondrivers.attribution.path_streamed import fit_moments
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
@@ -58,6 +60,7 @@ __all__ = [
     "detect",
     "driving_types",
     "evaluate",
+    "fit_moments",
     "future",
     "group_series",
     "methods",
@@ -68,6 +71,7 @@ __all__ = [
     "seasonal_trend",
     "seasonality",
     "stability",
+    "streamed_moments",
     "time_correlation",
     "transitions",
     "trend",
