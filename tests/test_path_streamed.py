@@ -36,7 +36,7 @@ def test_streamed_fit_is_that_of_the_whole_table() -> None:
 def test_far_origins_cost_no_digits() -> None:
     """A time in seconds since 1970 as a cause: centred before it is multiplied."""
     frame = table()[["NEP", "TEM"]].to_numpy()
-    shifted = frame + [0.0, 1.7e9]
+    shifted = np.add(frame, [0.0, 1.7e9])
     one, two = (streamed_moments([values[:200], values[200:]], ["NEP", "TEM"]) for values in (frame, shifted))
     np.testing.assert_allclose(two.correlation, one.correlation, rtol=1e-5)
     assert two.sd[1] == pytest.approx(one.sd[1], rel=1e-6)
