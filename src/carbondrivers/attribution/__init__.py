@@ -24,7 +24,9 @@ from carbondrivers.attribution.optimum import OptimumResult, optimum
 from carbondrivers.attribution.optimum_windows import OptimumWindowsResult, optimum_windows
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_model import path_model
+from carbondrivers.attribution.path_moments import streamed_moments
 from carbondrivers.attribution.path_result import PathResult
+from carbondrivers.attribution.path_streamed import fit_moments
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.random_forest import CarbonStorageForest
@@ -97,6 +99,7 @@ __all__ = [
     "detect_grids",
     "driving_types",
     "evaluate",
+    "fit_moments",
     "future",
     "group_series",
     "influence",
@@ -116,6 +119,7 @@ __all__ = [
     "seasonality",
     "spatial_association",
     "stability",
+    "streamed_moments",
     "time_correlation",
     "transitions",
     "trend",
