@@ -138,17 +138,16 @@ def _diagram(result: PathResult, group: str, kind: str) -> Diagram:
 
 def effect_sources(table: pd.DataFrame, labels: dict[str, str], colours: dict[str, str]) -> list[sem_effects.Source]:
     """Return direct, indirect and total effects of each source, strongest total first."""
-    wide = table[table["level"].isin(sem_effects.LEVELS)].pivot_table(
-        index="driver", columns="level", values="std_estimate", aggfunc="first", dropna=False
-    )
-    wide = wide.reindex(columns=list(sem_effects.LEVELS))
-    order = sorted(wide.index, key=lambda name: (-abs(float(wide.loc[name, "total"])), str(name)))
+    columns = (table[name] for name in ("driver", "level", "std_estimate"))
+    found = {(str(driver), str(level)): float(value) for driver, level, value in zip(*columns, strict=True)}
+    names = sorted({name for name, _ in found}, key=lambda name: (-abs(found.get((name, "total"), 0.0)), name))
     return [
         sem_effects.Source(
-            labels.get(str(name), str(name)), colours.get(str(name), sem_diagram.UNSURE), *map(float, wide.loc[name])
+            labels.get(name, name), colours.get(name, sem_diagram.UNSURE),
+            *(found.get((name, level), float("nan")) for level in sem_effects.LEVELS),
         )
-        for name in order
-    ]
+        for name in names
+    ]  # fmt: skip
 
 
 def _corrected(result: PathResult) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from carbondrivers.reports.figures.sem_routes import Box, Curve, Points, Spot, bezier, overlap
 
 _SHARES = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.2, 0.8)
-_GAP = 0.9
+_GAP, _HEAD = 0.9, 2.5
 _BOX, _LABEL, _ARROW, _OUT, _ON_LINE, _AWAY = 20.0, 20.0, 12.0, 20.0, 1.3, 3.0
 
 
@@ -44,14 +44,16 @@ def place_labels(
 
 def _choices(curve: Curve, size: tuple[float, float, float]) -> list[tuple[Spot, float]]:
     """Return places and how far each is from the middle of the arrow."""
-    wide, tall, thick = size
+    wide, tall = size[:2]
     found: list[tuple[Spot, float]] = []
     for share in _SHARES:
         x, y = curve.at(share)
         ahead, behind = curve.at(min(share + 0.02, 1.0)), curve.at(max(share - 0.02, 0.0))
         along = (ahead - behind) / max(float(np.hypot(*(ahead - behind))), 1e-9)
         normal = np.array([-along[1], along[0]])
-        # Half the extent of the label across the arrow, so that it just clears the line.
+        # Half the extent of the label across the arrow, so that it just clears the line, or the head, which is wider.
+        at_head = float(np.hypot(*(curve.control[2] - (x, y)))) < tall + _HEAD
+        thick = 1.5 + 1.9 * size[2] if at_head else size[2]
         reach = abs(normal[0]) * wide / 2 + abs(normal[1]) * tall / 2 + thick / 2 + _GAP
         beside = [(x + side * reach * normal[0], y + side * reach * normal[1]) for side in (-1.0, 1.0)]
         found += [(Spot(a, b, wide, tall), abs(share - 0.5)) for a, b in beside]
@@ -68,7 +70,7 @@ def _own_costs(found: Sequence[tuple[Spot, float]], own: int, boxes: Sequence[Bo
     centres = np.array([(box.x, box.y) for box in boxes])
     halves = np.array([(box.width / 2, box.height / 2) for box in boxes])
     cost += _BOX * (np.abs(at[:, None] - centres) < halves + reach).all(axis=-1).sum(axis=1)
-    met = (np.abs(at[:, None, None] - dense) < reach + 0.3).all(axis=-1).any(axis=-1)
+    met = np.asarray((np.abs(at[:, None, None] - dense) < reach + 0.3).all(axis=-1).any(axis=-1))
     met[on_line, own] = False
     outside = (at[:, 0] < reach[0]) | (at[:, 0] + reach[0] > width)
     return np.asarray(cost + _ARROW * met.sum(axis=1) + _OUT * outside)

@@ -21,7 +21,7 @@ from carbondrivers.reports.figures.sem_routes import Box, Curve, Spot, clashes, 
 Matrix = Sequence[Sequence[str]]
 # Room round the boxes for arrows that go outside of them.
 MARGIN_X, MARGIN_Y = 3.0, 9.0
-LEAST_GAP_X, LEAST_GAP_Y = 15.0, 8.0
+LEAST_GAP_X, LEAST_GAP_Y = 13.0, 8.0
 FAULTS = {
     "crossings": 2.0, "through_boxes": 6.0, "overlapping_boxes": 20.0, "labels_on_boxes": 4.0, "labels_on_labels": 4.0,
     "labels_on_arrows": 1.5,
@@ -130,8 +130,14 @@ def _cost(found: Layout) -> float:
 
 
 def _most_columns(nodes: Sequence[Node], width: float) -> int:
-    widest = max(node.width for node in nodes)
-    return max(2, int((width - 2 * MARGIN_X + LEAST_GAP_X) // (widest + LEAST_GAP_X)))
+    """Return how many columns there is room for: the last may hold the narrowest box, the others any."""
+    widest, narrowest = (pick(node.width for node in nodes) for pick in (max, min))
+    return max(2, 1 + int((width - 2 * MARGIN_X - narrowest) // (widest + LEAST_GAP_X)))
+
+
+def has_room(nodes: Sequence[Node], width: float, columns: int) -> bool:
+    """Return whether so many columns of boxes fit on `width` mm."""
+    return _most_columns(nodes, width) >= columns
 
 
 def _given(matrix: Matrix, names: list[str]) -> Cells:

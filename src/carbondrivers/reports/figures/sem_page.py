@@ -12,7 +12,7 @@ from carbondrivers.reports.figures import panels, sem_diagram, sem_effects
 from carbondrivers.reports.figures.panels import Page, text_width
 from carbondrivers.reports.figures.sem_diagram import Arrow, Shape
 from carbondrivers.reports.figures.sem_effects import Source
-from carbondrivers.reports.figures.sem_layout import Layout, Matrix
+from carbondrivers.reports.figures.sem_layout import Layout, Matrix, has_room
 from carbondrivers.reports.style import Journal
 
 # So many boxes and bars fit beside each other; more bars than MOST_SOURCES are left to the table.
@@ -64,7 +64,10 @@ def compose(diagram: Diagram, journal: Journal, lay: Layout | None = None) -> tu
         A layout of the same boxes and arrows; searched where None or where it does not fit.
     """
     beside = len(diagram.shapes) <= BESIDE and 0 < len(diagram.sources) <= BESIDE
-    wide = journal.double - 4.0 - (BARS_MM + 4.0 if beside else 0.0)
+    wide = journal.double - 8.0 - BARS_MM
+    boxes = [sem_diagram.sized(shape, journal.size) for shape in diagram.shapes]
+    beside = beside and has_room(boxes, wide, min(len(boxes), 3))
+    wide = wide if beside else journal.double - 4.0
     if lay is None or not _fits(lay, diagram, wide):
         lay = sem_diagram.arranged(diagram.shapes, diagram.arrows, wide, journal.size)
     bars = sem_effects.height(_shown(diagram)) if diagram.sources else 0.0

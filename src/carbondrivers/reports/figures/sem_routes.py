@@ -59,7 +59,7 @@ class Curve:
 
     def at(self, share: float) -> Points:
         """Return the point at a share of the parameter."""
-        return bezier(self.control, np.array([share]))[0]
+        return np.asarray(bezier(self.control, np.array([share]))[0])
 
 
 @dataclass(frozen=True, slots=True)
