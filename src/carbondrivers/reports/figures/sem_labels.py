@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from carbondrivers.reports.figures.sem_routes import Box, Curve, Points, Spot, bezier, overlap
+from carbondrivers.reports.figures.sem_routes import Box, Curve, Points, Spot, bezier
 
 _SHARES = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.2, 0.8)
 _GAP, _HEAD = 0.9, 2.5
@@ -35,11 +35,18 @@ def place_labels(
         before = list(chosen)
         for i, found in enumerate(choices):
             others = [choices[j][chosen[j]][0] for j in range(len(choices)) if j != i and sizes[j][0] > 0]
-            costs = alone[i] + _LABEL * np.array([sum(overlap(spot.box, other.box) for other in others) for spot, _ in found])
+            costs = alone[i] + _LABEL * _overlaps([spot for spot, _ in found], others)
             chosen[i] = int(np.argmin(np.round(costs, 9)))
         if chosen == before:
             break
     return [found[k][0] for found, k in zip(choices, chosen, strict=True)]
+
+
+def _overlaps(spots: Sequence[Spot], others: Sequence[Spot]) -> Points:
+    """Return with how many of the others each label would overlap, (spots,)."""
+    one, other = (np.array([(s.x, s.y, s.width / 2, s.height / 2) for s in part]).reshape(-1, 4) for part in (spots, others))
+    apart = np.abs(one[:, None, :2] - other[None, :, :2]) < one[:, None, 2:] + other[None, :, 2:]
+    return np.asarray(apart.all(axis=-1).sum(axis=1), dtype=np.float64)
 
 
 def _choices(curve: Curve, size: tuple[float, float, float]) -> list[tuple[Spot, float]]:

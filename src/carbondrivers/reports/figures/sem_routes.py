@@ -16,7 +16,7 @@ _SAMPLES = 18
 _BOX, _CROSS, _OUT, _BEND, _TIP, _SHORT, _TALLER = 12.0, 3.0, 12.0, 0.9, 1.5, 3.0, 0.06
 _TIPS_APART = 3.2
 _OUTWARD = 0.3
-_COARSE, _OTHER, _FINE = (np.linspace(0.0, 1.0, n) for n in (10, 8, 20))
+_COARSE, _OTHER, _FINE = (np.linspace(0.0, 1.0, n) for n in (9, 7, 20))
 
 
 @dataclass(frozen=True, slots=True)
