@@ -79,7 +79,7 @@ def latent_pictures(result: LatentResult, *, journal: Journal) -> list[Picture]:
         numbers = result.standardised[result.standardised["group"] == group].reset_index(drop=True)
         for ending, on in zip(("", "_effects"), pages, strict=False):
             found.append(Picture(f"{name}{ending}", on.figure, numbers, _caption(result, group), "double"))
-    if len(standing) > 1 or not found:
+    if len(groups) > 1 or not found:
         found.append(_groups(result, journal, without))
     return found
 

@@ -10,7 +10,8 @@ from carbondrivers.reports.figures.sem_routes import Box, Curve, Points, Spot, b
 
 _SHARES = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.2, 0.8)
 _GAP, _HEAD = 0.9, 2.5
-_BOX, _LABEL, _ARROW, _OUT, _ON_LINE, _AWAY = 20.0, 20.0, 12.0, 20.0, 1.3, 3.0
+_BOX, _LABEL, _ARROW, _OUT, _ON_LINE, _AWAY, _HIDDEN = 20.0, 20.0, 12.0, 20.0, 1.3, 3.0, 15.0
+_SEEN = 2.2
 
 
 def place_labels(
@@ -29,7 +30,8 @@ def place_labels(
     """
     dense = np.array([bezier(curve.control, np.linspace(0.0, 1.0, 41)) for curve in curves]).reshape(-1, 41, 2)
     choices = [_choices(curve, size) for curve, size in zip(curves, sizes, strict=True)]
-    alone = [_own_costs(found, i, boxes, dense, width) for i, found in enumerate(choices)]
+    thick = np.array([size[2] for size in sizes])
+    alone = [_own_costs(found, i, boxes, dense, thick, width) for i, found in enumerate(choices)]
     chosen = [int(np.argmin(costs)) for costs in alone]
     for _ in range(4):
         before = list(chosen)
@@ -68,7 +70,9 @@ def _choices(curve: Curve, size: tuple[float, float, float]) -> list[tuple[Spot,
     return found
 
 
-def _own_costs(found: Sequence[tuple[Spot, float]], own: int, boxes: Sequence[Box], dense: Points, width: float) -> Points:
+def _own_costs(
+    found: Sequence[tuple[Spot, float]], own: int, boxes: Sequence[Box], dense: Points, thick: Points, width: float
+) -> Points:
     """Return the cost of each place apart from other labels, (places,)."""
     at = np.array([(spot.x, spot.y) for spot, _ in found])
     reach = np.array([found[0][0].width / 2, found[0][0].height / 2])
@@ -77,7 +81,12 @@ def _own_costs(found: Sequence[tuple[Spot, float]], own: int, boxes: Sequence[Bo
     centres = np.array([(box.x, box.y) for box in boxes])
     halves = np.array([(box.width / 2, box.height / 2) for box in boxes])
     cost += _BOX * (np.abs(at[:, None] - centres) < halves + reach).all(axis=-1).sum(axis=1)
-    met = np.asarray((np.abs(at[:, None, None] - dense) < reach + 0.3).all(axis=-1).any(axis=-1))
+    room = reach + 0.3 + thick[:, None, None] / 2
+    met = np.asarray((np.abs(at[:, None, None] - dense) < room).all(axis=-1).any(axis=-1))
+    met[:, own] = (np.abs(at[:, None] - dense[own]) < reach + 0.1).all(axis=-1).any(axis=-1)
     met[on_line, own] = False
+    # A label on an arrow must leave some of it to be seen.
+    length = float(np.hypot(*np.diff(dense[own], axis=0).T).sum())
+    cost += _HIDDEN * (on_line & (length < _SEEN * found[0][0].width))
     outside = (at[:, 0] < reach[0]) | (at[:, 0] + reach[0] > width)
     return np.asarray(cost + _ARROW * met.sum(axis=1) + _OUT * outside)

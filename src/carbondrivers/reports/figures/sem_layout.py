@@ -21,7 +21,7 @@ from carbondrivers.reports.figures.sem_routes import Box, Curve, Spot, clashes, 
 Matrix = Sequence[Sequence[str]]
 # Room round the boxes for arrows that go outside of them.
 MARGIN_X, MARGIN_Y = 3.0, 9.0
-LEAST_GAP_X, LEAST_GAP_Y = 13.0, 8.0
+LEAST_GAP_X, LEAST_GAP_Y = 13.0, 9.0
 FAULTS = {
     "crossings": 2.0, "through_boxes": 6.0, "overlapping_boxes": 20.0, "labels_on_boxes": 4.0, "labels_on_labels": 4.0,
     "labels_on_arrows": 1.5,
