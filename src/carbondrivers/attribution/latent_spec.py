@@ -87,10 +87,10 @@ class LatentModel:
     correlated: Sequence[Sequence[str]] = ()
 
     def __post_init__(self) -> None:
-        for what, given in (("latents", self.latents), ("equations", self.equations)):
-            if not isinstance(given, Mapping) or any(isinstance(names, str) for names in given.values()):
+        for what, said in (("latents", self.latents), ("equations", self.equations)):
+            if not isinstance(said, Mapping) or any(isinstance(names, str) for names in said.values()):
                 raise OptionError(
-                    f"{what} must be names with lists of names, as {{'climate': ['rain', 'warmth']}}, got {given!r}"
+                    f"{what} must be names with lists of names, as {{'climate': ['rain', 'warmth']}}, got {said!r}"
                 )
         if any(isinstance(pair, str) or len(pair) != 2 or len(set(pair)) != 2 for pair in self.correlated):
             raise OptionError(f"correlated must be pairs of different names, got {list(self.correlated)!r}")

@@ -172,7 +172,12 @@ def _r2(fit: LatentFit) -> pd.DataFrame:
 def _fit(fit: LatentFit) -> pd.DataFrame:
     found = fit.indices()
     note = "" if found.df else SATURATED
-    chi2 = {"estimate": found.chi2 if found.df else np.nan, "df": found.df, "p": found.p, "log10_p": found.log10_p}
+    chi2: dict[str, object] = {
+        "estimate": found.chi2 if found.df else np.nan,
+        "df": found.df,
+        "p": found.p,
+        "log10_p": found.log10_p,
+    }
     rows: list[dict[str, object]] = [{"measure": "chi2", "note": note} | chi2]
     c = fit.scaling(found.df)
     if np.isfinite(c):

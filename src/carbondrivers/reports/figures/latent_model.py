@@ -14,7 +14,7 @@ from carbondrivers.reports.figures import panels, sem_diagram, sem_groups
 from carbondrivers.reports.figures.path_model import effect_sources
 from carbondrivers.reports.figures.sem_diagram import Arrow, Member, Shape
 from carbondrivers.reports.figures.sem_layout import Layout, Matrix
-from carbondrivers.reports.figures.sem_page import Diagram, compose
+from carbondrivers.reports.figures.sem_page import Diagram, box_label, compose, draw_alone
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
@@ -56,13 +56,7 @@ def latent_diagram(
     if group in refusals(result):
         raise OptionError(f"group {group!r} has no numbers to draw: {refusals(result)[group]}")
     with drawing(profile):
-        width = profile.double - 4.0 if ax is None else panels.axes_mm(ax)[0]
-        shapes, arrows = _parts(result, group)
-        lay = sem_diagram.arranged(shapes, arrows, width, profile.size, matrix)
-        if ax is None:
-            ax = panels.page(profile.double, lay.height + 4.0).axes(2.0, 2.0, width, lay.height)
-        sem_diagram.draw(ax, shapes, arrows, lay, profile.size)
-    return ax
+        return draw_alone(*_parts(result, group), ax, profile, matrix)
 
 
 def refusals(result: LatentResult) -> dict[str, str]:
@@ -85,7 +79,7 @@ def latent_pictures(result: LatentResult, *, journal: Journal) -> list[Picture]:
         numbers = result.standardised[result.standardised["group"] == group].reset_index(drop=True)
         for ending, on in zip(("", "_effects"), pages, strict=False):
             found.append(Picture(f"{name}{ending}", on.figure, numbers, _caption(result, group), "double"))
-    if len(standing) > 1 or not found:
+    if len(groups) > 1 or not found:
         found.append(_groups(result, journal, without))
     return found
 
@@ -113,14 +107,8 @@ def _parts(result: LatentResult, group: str) -> tuple[list[Shape], list[Arrow]]:
             Member(result.label(str(m)), float(w)) for m, w in zip(mine["response"], mine["std_estimate"], strict=True)
         )
         colour = sem_diagram.RESPONSE if name in responses else panels.colour_of(result.category(name))
-        shapes.append(Shape(name, _label(result, name), colour, members, float(r2.get(name, np.nan))))
+        shapes.append(Shape(name, box_label(result, name), colour, members, float(r2.get(name, np.nan))))
     return shapes, arrows
-
-
-def _label(result: LatentResult, name: str) -> str:
-    known = result.label(name)
-    words = known if known != name else name.replace("_", " ")
-    return panels.fit_lines(words[:1].upper() + words[1:], 28.0, 7.5)
 
 
 def _target(result: LatentResult) -> str:
@@ -176,7 +164,7 @@ def _caption(result: LatentResult, group: str) -> str:
 def _groups(result: LatentResult, journal: Journal, without: dict[str, str]) -> Picture:
     table = result.coefficients[result.coefficients["level"].isin([LOADINGS, ARROWS])]
     by = _by(table)
-    rows = [f"{_label(result, a)} → {_label(result, b)}" for a, b in zip(table["driver"], table["response"], strict=True)]
+    rows = [f"{box_label(result, a)} → {box_label(result, b)}" for a, b in zip(table["driver"], table["response"], strict=True)]
     frame = table.assign(row=rows, p=table[by])[["group", "level", "row", "std_estimate", "p"]]
     parts = [
         sem_groups.Part(title, frame[frame["level"] == level])

@@ -15,7 +15,7 @@ from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels, sem_diagram, sem_effects, sem_groups
 from carbondrivers.reports.figures.sem_diagram import Arrow, Member, Shape
 from carbondrivers.reports.figures.sem_layout import Layout, Matrix
-from carbondrivers.reports.figures.sem_page import Diagram, compose
+from carbondrivers.reports.figures.sem_page import Diagram, box_label, compose, draw_alone
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
@@ -59,13 +59,7 @@ def path_diagram(
     choose(group, dict.fromkeys(result.coefficients["group"]), "group")
     kind = shown_kind(result) if kind is None else choose(kind, dict.fromkeys(result.coefficients["method"]), "kind")
     with drawing(profile):
-        width = profile.double - 4.0 if ax is None else panels.axes_mm(ax)[0]
-        shapes, arrows = _parts(result, group, kind)
-        lay = sem_diagram.arranged(shapes, arrows, width, profile.size, matrix)
-        if ax is None:
-            ax = panels.page(profile.double, lay.height + 4.0).axes(2.0, 2.0, width, lay.height)
-        sem_diagram.draw(ax, shapes, arrows, lay, profile.size)
-    return ax
+        return draw_alone(*_parts(result, group, kind), ax, profile, matrix)
 
 
 @figure_of(PathResult)
@@ -113,7 +107,7 @@ def _parts(result: PathResult, group: str, kind: str) -> tuple[list[Shape], list
         mine = weights[weights["block"] == name]
         members = tuple(Member(result.label(str(m)), float(w)) for m, w in zip(mine["driver"], mine["estimate"], strict=True))
         colour = sem_diagram.RESPONSE if name == target else panels.colour_of(category_of(result, name, list(mine["driver"])))
-        shapes.append(Shape(name, _label(result, name), colour, members, float(r2.get(name, np.nan))))
+        shapes.append(Shape(name, box_label(result, name), colour, members, float(r2.get(name, np.nan))))
     return shapes, arrows
 
 
@@ -121,12 +115,6 @@ def category_of(result: PathResult, name: str, members: Sequence[str] = ()) -> s
     """Return the category of a variable, or of a block: its own name, or what its members share."""
     shared = {result.category(str(member)) for member in members}
     return name if name in CATEGORIES else shared.pop() if len(shared) == 1 else result.category(name)
-
-
-def _label(result: PathResult, name: str) -> str:
-    known = result.label(name)
-    words = known if known != name else name.replace("_", " ")
-    return panels.fit_lines(words[:1].upper() + words[1:], 28.0, 7.5)
 
 
 def _target(result: PathResult) -> str:
@@ -150,17 +138,16 @@ def _diagram(result: PathResult, group: str, kind: str) -> Diagram:
 
 def effect_sources(table: pd.DataFrame, labels: dict[str, str], colours: dict[str, str]) -> list[sem_effects.Source]:
     """Return direct, indirect and total effects of each source, strongest total first."""
-    wide = table[table["level"].isin(sem_effects.LEVELS)].pivot_table(
-        index="driver", columns="level", values="std_estimate", aggfunc="first", dropna=False
-    )
-    wide = wide.reindex(columns=list(sem_effects.LEVELS))
-    order = sorted(wide.index, key=lambda name: (-abs(float(wide.loc[name, "total"])), str(name)))
+    columns = (table[name] for name in ("driver", "level", "std_estimate"))
+    found = {(str(driver), str(level)): float(value) for driver, level, value in zip(*columns, strict=True)}
+    names = sorted({name for name, _ in found}, key=lambda name: (-abs(found.get((name, "total"), 0.0)), name))
     return [
         sem_effects.Source(
-            labels.get(str(name), str(name)), colours.get(str(name), sem_diagram.UNSURE), *map(float, wide.loc[name])
+            labels.get(name, name), colours.get(name, sem_diagram.UNSURE),
+            *(found.get((name, level), float("nan")) for level in sem_effects.LEVELS),
         )
-        for name in order
-    ]
+        for name in names
+    ]  # fmt: skip
 
 
 def _corrected(result: PathResult) -> bool:
@@ -205,10 +192,12 @@ def _groups(result: PathResult, table: pd.DataFrame, kind: str, journal: Journal
     """Every arrow and every total effect, one column a group."""
     by = judged(table)
     arrows = table.assign(
-        row=[f"{_label(result, a)} → {_label(result, b)}" for a, b in zip(table["driver"], table["response"], strict=True)]
+        row=[
+            f"{box_label(result, a)} → {box_label(result, b)}" for a, b in zip(table["driver"], table["response"], strict=True)
+        ]
     )
     total = result.effects[(result.effects["method"] == kind) & (result.effects["level"] == "total")]
-    total = total.assign(row=[_label(result, str(name)) for name in total["driver"]])
+    total = total.assign(row=[box_label(result, str(name)) for name in total["driver"]])
     shown = "p_eff" if total["p_eff"].notna().any() else "p"
     target = result.label(_target(result))
     parts = [
@@ -229,3 +218,7 @@ def _groups(result: PathResult, table: pd.DataFrame, kind: str, journal: Journal
         "bold with stars: P < 0.05. Empty: the arrow is not in the group's model, or the group was not fitted."
     )
     return Picture("path_model_groups", on.figure, numbers, caption, "double")
+
+
+def _pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(str(a), str(b)) for a, b in zip(table["driver"], table["response"], strict=True)]

@@ -20,7 +20,7 @@ from carbondrivers.reports.style import INK, ink_on
 POSITIVE, NEGATIVE, UNSURE = "#2166AC", "#B2182B", "#8C8C8C"
 RESPONSE = "#2D6A4F"
 STARS = "*** P < 0.001, ** P < 0.01, * P < 0.05, ns P ≥ 0.05"
-_WIDEST_NAME_MM = 30.0
+_WIDEST_NAME_MM = 27.0
 _HEADER, _ROW, _FOOT, _PAD = 1.75, 1.35, 1.6, 1.4
 _KEY = (0.1, 0.3, 0.6)
 
@@ -168,7 +168,12 @@ def _arrow(ax: Axes, arrow: Arrow, curve: Curve) -> None:
 def _box(ax: Axes, shape: Shape, box: Box, size: float) -> None:
     left, top = box.x - box.width / 2, box.y - box.height / 2
     line, small = size * MM_PER_POINT, size - 1.0
-    round_box = {"boxstyle": "round,pad=0,rounding_size=0.9", "linewidth": 1.1, "edgecolor": shape.colour, "zorder": 4}
+    round_box: dict[str, Any] = {
+        "boxstyle": "round,pad=0,rounding_size=0.9",
+        "linewidth": 1.1,
+        "edgecolor": shape.colour,
+        "zorder": 4,
+    }
     ax.add_patch(
         FancyBboxPatch((left, top), box.width, box.height, facecolor="white" if shape.members else shape.colour, **round_box)
     )
@@ -176,7 +181,7 @@ def _box(ax: Axes, shape: Shape, box: Box, size: float) -> None:
     ink: str = ink_on(shape.colour)
     if shape.members:
         ax.add_patch(FancyBboxPatch((left, top), box.width, header, facecolor=shape.colour, **round_box))
-    middle = {"ha": "left" if shape.members else "center", "va": "center"}
+    middle: dict[str, Any] = {"ha": "left" if shape.members else "center", "va": "center"}
     across = left + _PAD if shape.members else box.x
     ax.text(across, top + header / 2, shape.label, fontsize=size, fontweight="bold", color=ink, zorder=6, **middle)
     y = top + header + 0.3 + _ROW * line / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from carbondrivers.reports.figures.panels import Page, decimals
 from carbondrivers.reports.style import INK
 
 LEVELS = ("direct", "indirect", "total")
-_STEP, _GAP = 1.0, 0.7
+_STEP, _GAP, _GREY = 1.0, 0.7, "#4D4D4D"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,10 @@ def pale(colour: str, share: float = 0.62) -> str:
 
 def key(on: Page, left: float, top: float, size: float) -> None:
     """Draw what the three kinds of bars are."""
-    looks = (
-        ("direct", {"colour": "#4D4D4D"}),
-        ("indirect", {"colour": "white", "edgecolor": "#4D4D4D", "hatch": "//////"}),
-        ("total", {"colour": pale("#4D4D4D")}),
-    )
-    for words, look in looks:
-        on.swatch(left, top + 0.3, **look)
+    looks: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("direct", _GREY, {}), ("indirect", "white", {"edgecolor": _GREY, "hatch": "//////"}), ("total", pale(_GREY), {}),
+    )  # fmt: skip
+    for words, colour, look in looks:
+        on.swatch(left, top + 0.3, colour, **look)
         on.text(left + 2.8, top, words, size)
         left += 2.8 + panels.text_width(words, size) + 3.0

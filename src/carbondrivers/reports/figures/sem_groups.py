@@ -84,12 +84,14 @@ def _draw(ax: Axes, part: Part, names: Sequence[str], groups: Sequence[str], siz
     ax.tick_params(axis="y", length=0, pad=2)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    known = part.table.drop_duplicates(["group", "row"]).set_index(["row", "group"])
+    columns = (part.table[name] for name in ("row", "group", "std_estimate", "p"))
+    known = {
+        (str(row), str(group)): Arrow("", "", float(value), float(p)) for row, group, value, p in zip(*columns, strict=True)
+    }
     for i, name in enumerate(names):
         for j, group in enumerate(groups):
-            if (name, group) in known.index:
-                row = known.loc[(name, group)]
-                _cell(ax, j, i, Arrow("", "", float(row["std_estimate"]), float(row["p"])), size)
+            if (name, group) in known:
+                _cell(ax, j, i, known[name, group], size)
 
 
 def _cell(ax: Axes, x: float, y: float, arrow: Arrow, size: float) -> None:

@@ -8,7 +8,7 @@ placed beside or on their own arrow. Lengths are in mm from the top left corner.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -21,12 +21,14 @@ from carbondrivers.reports.figures.sem_routes import Box, Curve, Spot, clashes, 
 Matrix = Sequence[Sequence[str]]
 # Room round the boxes for arrows that go outside of them.
 MARGIN_X, MARGIN_Y = 3.0, 9.0
-LEAST_GAP_X, LEAST_GAP_Y = 15.0, 8.0
+LEAST_GAP_X, LEAST_GAP_Y = 13.0, 9.0
 FAULTS = {
     "crossings": 2.0, "through_boxes": 6.0, "overlapping_boxes": 20.0, "labels_on_boxes": 4.0, "labels_on_labels": 4.0,
     "labels_on_arrows": 1.5,
 }  # fmt: skip
 BENT, TALL = 0.8, 10.0
+# Labels are tried on so many of the best routed layouts.
+LABELLED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +110,19 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], width: float, *, matrix
     pairs = [(names.index(e.source), names.index(e.target)) for e in edges]
     sizes = [(e.label_width, e.label_height, e.thickness) for e in edges]
     tried = best_cells(len(names), pairs, _most_columns(ordered, width)) if matrix is None else [_given(matrix, names)]
-    return min((_drawn(ordered, cells, pairs, sizes, width) for cells in tried), key=_cost)
+    routed = sorted((_routed(ordered, cells, pairs, width) for cells in tried), key=_cost)[:LABELLED]
+    return min((_labelled(found, sizes) for found in routed), key=_cost)
 
 
-def _drawn(
-    nodes: Sequence[Node], cells: Cells, pairs: list[tuple[int, int]], sizes: list[tuple[float, float, float]], width: float
-) -> Layout:
+def _routed(nodes: Sequence[Node], cells: Cells, pairs: list[tuple[int, int]], width: float) -> Layout:
     boxes, height = _boxes(nodes, cells, width)
-    curves = route(boxes, pairs, width, height)
-    spots = place_labels(boxes, curves, sizes, width)
     named = {node.name: box for node, box in zip(nodes, boxes, strict=True)}
-    return _cropped(Layout(named, tuple(curves), tuple(spots), width, height))
+    return Layout(named, tuple(route(boxes, pairs, width, height)), (), width, height)
+
+
+def _labelled(found: Layout, sizes: list[tuple[float, float, float]]) -> Layout:
+    spots = place_labels(list(found.boxes.values()), found.curves, sizes, found.width)
+    return _cropped(replace(found, spots=tuple(spots)))
 
 
 def _cost(found: Layout) -> float:
@@ -130,8 +134,14 @@ def _cost(found: Layout) -> float:
 
 
 def _most_columns(nodes: Sequence[Node], width: float) -> int:
-    widest = max(node.width for node in nodes)
-    return max(2, int((width - 2 * MARGIN_X + LEAST_GAP_X) // (widest + LEAST_GAP_X)))
+    """Return how many columns there is room for: the last may hold the narrowest box, the others any."""
+    widest, narrowest = (pick(node.width for node in nodes) for pick in (max, min))
+    return max(2, 1 + int((width - 2 * MARGIN_X - narrowest) // (widest + LEAST_GAP_X)))
+
+
+def has_room(nodes: Sequence[Node], width: float, columns: int) -> bool:
+    """Return whether so many columns of boxes fit on `width` mm."""
+    return _most_columns(nodes, width) >= columns
 
 
 def _given(matrix: Matrix, names: list[str]) -> Cells:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from matplotlib.axes import Axes
+
+from carbondrivers.attribution.result import Result
 from carbondrivers.reports.figures import panels, sem_diagram, sem_effects
 from carbondrivers.reports.figures.panels import Page, text_width
 from carbondrivers.reports.figures.sem_diagram import Arrow, Shape
 from carbondrivers.reports.figures.sem_effects import Source
-from carbondrivers.reports.figures.sem_layout import Layout
+from carbondrivers.reports.figures.sem_layout import Layout, Matrix, has_room
 from carbondrivers.reports.style import Journal
 
 # So many boxes and bars fit beside each other; more bars than MOST_SOURCES are left to the table.
 BESIDE, MOST_SOURCES = 7, 14
 BARS_MM, TALLEST_MM = 52.0, 235.0
 _TOP_MM, _KEY_MM = 6.5, 5.0
+_LABEL_MM, _LABEL_POINTS = 28.0, 7.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,10 @@ def compose(diagram: Diagram, journal: Journal, lay: Layout | None = None) -> tu
         A layout of the same boxes and arrows; searched where None or where it does not fit.
     """
     beside = len(diagram.shapes) <= BESIDE and 0 < len(diagram.sources) <= BESIDE
-    wide = journal.double - 4.0 - (BARS_MM + 4.0 if beside else 0.0)
+    wide = journal.double - 8.0 - BARS_MM
+    boxes = [sem_diagram.sized(shape, journal.size) for shape in diagram.shapes]
+    beside = beside and has_room(boxes, wide, min(len(boxes), 3))
+    wide = wide if beside else journal.double - 4.0
     if lay is None or not _fits(lay, diagram, wide):
         lay = sem_diagram.arranged(diagram.shapes, diagram.arrows, wide, journal.size)
     bars = sem_effects.height(_shown(diagram)) if diagram.sources else 0.0
@@ -117,6 +124,25 @@ def _bars(on: Page, diagram: Diagram, left: float, top: float, wide: float, size
     sem_diagram.title(on, left, top - 5.0, letter, words if letter else f"{words}, {diagram.heading.lower()}", size + 0.5, wide)
     sem_effects.draw(on.axes(left + labels, top, wide - labels, tall), sources, diagram.axis, size - 0.5)
     sem_effects.key(on, left, top + tall + 8.5, size - 1.0)
+
+
+def draw_alone(
+    shapes: Sequence[Shape], arrows: Sequence[Arrow], ax: Axes | None, journal: Journal, matrix: Matrix | None
+) -> Axes:
+    """Draw a diagram without keys on given axes, or on a page of its own."""
+    wide = journal.double - 4.0 if ax is None else panels.axes_mm(ax)[0]
+    lay = sem_diagram.arranged(shapes, arrows, wide, journal.size, matrix)
+    if ax is None:
+        ax = panels.page(journal.double, lay.height + 4.0).axes(2.0, 2.0, wide, lay.height)
+    sem_diagram.draw(ax, shapes, arrows, lay, journal.size)
+    return ax
+
+
+def box_label(result: Result, name: str) -> str:
+    """Return what is written in a box: the label, or the name of a block or latent variable with a capital."""
+    known = result.label(name)
+    words = known if known != name else name.replace("_", " ")
+    return panels.fit_lines(words[:1].upper() + words[1:], _LABEL_MM, _LABEL_POINTS)
 
 
 def _fits(lay: Layout, diagram: Diagram, wide: float) -> bool:

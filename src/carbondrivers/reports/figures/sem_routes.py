@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]
 CURVATURES = (0.0, 0.12, -0.12, 0.22, -0.22, 0.34, -0.34, 0.48, -0.48, 0.64, -0.64)
 CLEARANCE = 1.2
-_SAMPLES = 18
+_SAMPLES = 36
 # What one fault costs, in units of curvature.
 _BOX, _CROSS, _OUT, _BEND, _TIP, _SHORT, _TALLER = 12.0, 3.0, 12.0, 0.9, 1.5, 3.0, 0.06
 _TIPS_APART = 3.2
 _OUTWARD = 0.3
-_COARSE, _OTHER, _FINE = (np.linspace(0.0, 1.0, n) for n in (10, 8, 20))
+_COARSE, _OTHER, _FINE = (np.linspace(0.0, 1.0, n) for n in (9, 7, 20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Curve:
 
     def at(self, share: float) -> Points:
         """Return the point at a share of the parameter."""
-        return bezier(self.control, np.array([share]))[0]
+        return np.asarray(bezier(self.control, np.array([share]))[0])
 
 
 @dataclass(frozen=True, slots=True)

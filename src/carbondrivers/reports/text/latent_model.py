@@ -46,6 +46,8 @@ def _test(fit: pd.DataFrame, measure: str, name: str) -> str:
 def _strongest(result: LatentResult, group: str) -> str:
     effects = result.effects[(result.effects["group"] == group) & (result.effects["level"] == "total")]
     effects = effects[effects["std_estimate"].notna()]
+    wanted = result.variables.loc[result.variables["role"] == "response", "name"]
+    effects = effects[effects["response"].isin(wanted)] if effects["response"].isin(wanted).any() else effects
     if effects.empty:
         return ""
     top = effects.iloc[int(effects["std_estimate"].abs().argmax())]

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from carbondrivers.attribution.latent_model import LatentResult, latent_model
+from carbondrivers.attribution.latent_spec import LatentModel
 from carbondrivers.attribution.result import Result
 from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.registry import Step, StepOptions, register_step
 
 
+def _parsed(text: str) -> str:
+    LatentModel.parse(text)
+    return text
+
+
 class LatentModelOptions(StepOptions):
     """Options of the latent model."""
 
-    model: str | None = Field(
+    model: Annotated[str, AfterValidator(_parsed)] | None = Field(
         None,
-        min_length=1,
         description="the model, one statement a line: 'latent =~ a + b + c' (a latent variable and its indicators), "
         "'effect ~ cause + cause', 'a ~~ b' (correlated residuals); by default a latent variable for each category with three "
         "or more measured drivers",
