@@ -14,6 +14,7 @@ from affine import Affine
 
 from carbondrivers.datasets import virtual_region
 from carbondrivers.errors import DataWarning, StudyError
+from carbondrivers.study import draw as draw_module
 from carbondrivers.study.check import check_data, load_study
 from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.run import run_steps
@@ -318,3 +319,9 @@ def test_layers_of_unlike_grids_make_a_driver_where_the_study_aligns(folder: Pat
     # A grid without years stands for each of them.
     expected = rain.mean("year") / pet.where(pet > 0)
     np.testing.assert_allclose(made, expected, rtol=1e-5)
+
+
+def test_a_sample_of_very_many_cells_is_warned_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draw_module, "MANY_ROWS", 1999)
+    with pytest.warns(DataWarning, match=r"each of up to 2,000 cells becomes a row in memory: .* set \[sample\] method"):
+        _ = Inputs(load(folder), 1).drawn

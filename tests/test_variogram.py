@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from carbondrivers.attribution.descriptive import describe
+from carbondrivers.datasets import PixelSample
 from carbondrivers.datasets.distances import places
 from carbondrivers.datasets.variogram import Variogram, empirical_variogram
 from carbondrivers.datasets.virtual.fields import gaussian_field
@@ -179,3 +182,21 @@ def test_great_circles_are_those_of_pyproj(first, second):
     # Straight lines near the diameter lose digits: arcsin is steep there.
     assert float(found.ground(straight)) == pytest.approx(metres / 1000, abs=1e-3)
     assert found.straight(metres / 1000) == pytest.approx(float(straight), abs=1e-6)
+
+
+def test_a_described_sample_says_its_range_whatever_the_order_of_rows():
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(0, 100_000, (2, 3000))
+    nep = np.sin(x / 8000) + np.cos(y / 8000) + rng.normal(0, 0.1, 3000)
+    frame = pd.DataFrame({"x": x, "y": y, "nep": nep, "rain": rng.normal(size=3000)})
+    place = {"response": "nep", "drivers": {"rain": "climate"}, "coordinates": ("x", "y"), "crs": "EPSG:32650"}
+    notes = [describe(PixelSample.from_frame(rows, **place)).notes for rows in (frame, frame.sample(frac=1.0, random_state=1))]
+    (said,) = notes[0]
+    assert notes[0] == notes[1] and said.startswith("nep: The practical range of the variogram is ")
+    reach = float(said.split(" is ")[1].split(" km")[0])
+    # Half a wave of the sum is 25 km long.
+    assert 15 < reach < 50
+    assert (
+        describe(PixelSample.from_frame(frame.drop(columns=["x", "y"]), response="nep", drivers={"rain": "climate"})).notes
+        == ()
+    )

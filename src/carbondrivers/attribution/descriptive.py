@@ -10,6 +10,8 @@ import pandas as pd
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import PixelSample
+from carbondrivers.datasets.variogram import empirical_variogram
+from carbondrivers.errors import DataError
 from carbondrivers.provenance import history_line
 
 
@@ -63,7 +65,7 @@ def describe(sample: PixelSample) -> SampleResult:
         x, y = (sample.frame[name].to_numpy(dtype=np.float64) for name in sample.coordinates)
         points = pd.DataFrame({"x": x, "y": y, "estimate": sample.y})
     notes = [str(note) + "." for note in sample.dropped.loc[sample.dropped["driver"] == "", "note"]]
-    notes += sample.caveats()
+    notes += [*sample.caveats(), *_range_notes(sample, points)]
     return SampleResult(
         method="describe",
         parameters={"crs": sample.crs or "", "response": sample.response.name},
@@ -76,3 +78,14 @@ def describe(sample: PixelSample) -> SampleResult:
         points=points,
         rows=sample.frame,
     )
+
+
+def _range_notes(sample: PixelSample, points: pd.DataFrame) -> list[str]:
+    """Say how far the response resembles itself: rows nearer to each other than that are not independent."""
+    # By place, so that the pairs that are taken of many points do not depend on the order of rows.
+    placed = points.sort_values(["y", "x", "estimate"], ignore_index=True)
+    try:
+        found = empirical_variogram(placed["x"], placed["y"], placed["estimate"], crs=sample.crs)
+    except DataError:
+        return []
+    return [f"{sample.response.title}: {found.summary()}"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil, sqrt
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import xarray as xr
 
@@ -36,7 +36,8 @@ def drawable(result: Some) -> tuple[Some, str]:
     if all(step == 1 for step in steps.values()):
         return result, ""
     every = {name: slice(None, None, step) for name, step in steps.items() if step > 1}
-    drawn: Some = replace(result, **{name: result.maps[name].isel(y=step, x=step) for name, step in every.items()})
+    thinned: dict[str, Any] = {name: result.maps[name].isel(y=step, x=step) for name, step in every.items()}
+    drawn: Some = replace(result, **thinned)
     return drawn, f" Drawn: one in {max(steps.values())} rows and columns; the maps hold every cell."
 
 

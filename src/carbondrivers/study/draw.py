@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Region = tuple["xr.DataArray", dict[int, str]]
+MANY_ROWS = 5_000_000
 
 
 def draw(spec: StudySpec, layers: Mapping[str, xr.DataArray], regions: Region | None, seed: int) -> pd.DataFrame:
@@ -43,6 +44,7 @@ def draw(spec: StudySpec, layers: Mapping[str, xr.DataArray], regions: Region | 
     given = spec.sample
     zones = {REGION: regions[0]} if regions and REGION not in ready else {}
     if given.method == "all":
+        _warn_of_many(next(iter(ready.values())))
         frame = stack_to_frame(ready | zones)
         frame = frame.loc[frame[list(ready)].notna().any(axis=1)].reset_index(drop=True) if zones else frame
     else:
@@ -54,6 +56,17 @@ def draw(spec: StudySpec, layers: Mapping[str, xr.DataArray], regions: Region | 
             warnings.warn(f"sample: {note}", DataWarning, stacklevel=2)
         frame = drawn.frame
     return transformed(_with_names(frame, ready | zones, regions), spec)
+
+
+def _warn_of_many(grid: xr.DataArray) -> None:
+    cells = grid.sizes["y"] * grid.sizes["x"]
+    if cells > MANY_ROWS:
+        warnings.warn(
+            f"sample: each of up to {cells:,} cells becomes a row in memory: for a region of this size set [sample] method = "
+            "'stratified' or 'random' and n",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _one_year(layer: xr.DataArray) -> xr.DataArray:

@@ -69,8 +69,8 @@ def _modis_guesses(files: Sequence[Path], folder: Path) -> Iterator[Guess]:
                 yield _grid_guess(_bare(field), **facts)
             else:
                 # The unit is the product's: it is not written, so that it cannot contradict it.
-                found = _grid_guess(entry.catalogue or _bare(field), **facts)
-                yield replace(found, product=product, unit="", kind=entry.kind)
+                guess = _grid_guess(entry.catalogue or _bare(field), **facts)
+                yield replace(guess, product=product, unit="", kind=entry.kind)
 
 
 def _modis_series(files: Sequence[Path], folder: Path) -> dict[str, list[Path]]:
