@@ -142,8 +142,33 @@ def test_the_printed_matrix_has_its_sums() -> None:
         "transitions_matrix",
         "transitions_pairs",
         "transitions_net",
+        "transitions_conversions",
         "transitions_response",
     ]
+
+
+def test_the_map_of_conversions_is_the_matrix() -> None:
+    result = call_transitions(replicates=100)
+    assert isinstance(result, TransitionResult)
+    before, after = annual_cover()[0], annual_cover()[-1]
+    layer = result.grid["conversion"]
+    assert layer.attrs["classes"] == ["Unchanged", "Grassland to cropland"]
+    np.testing.assert_array_equal(layer, np.where(before == after, 0.0, 1.0))
+    assert result.conversions["share"].sum() == pytest.approx(1.0) and result.conversions["n"].sum() == result.n
+    moved = result.matrix.loc[(result.matrix["level"] == "grassland") & (result.matrix["level_2"] == "cropland")]
+    assert result.conversions["n"].tolist()[1] == moved["n"].iloc[0]
+
+
+def test_small_conversions_are_one_class_of_the_map() -> None:
+    rng = np.random.default_rng(1)
+    two = np.stack([rng.integers(1, 5, (30, 40)), rng.integers(1, 5, (30, 40))]).astype(float)
+    two[:, 0, 0] = np.nan
+    result = transitions(codes(two), NAMES)
+    assert len(result.conversions) == 10 and result.conversions["level"].iloc[-1] == "Other conversion"
+    ranked = result.conversions["area_km2"].to_numpy()[1:-1]
+    assert (np.diff(ranked) <= 0).all() and np.isnan(result.grid["conversion"].to_numpy()[0, 0])
+    matrix = result.matrix.iloc[:16]
+    assert result.conversions["n"].tolist()[0] == matrix.loc[matrix["level"] == matrix["level_2"], "n"].sum()
 
 
 COVER = codes(annual_cover())

@@ -136,6 +136,7 @@ def test_a_virtual_region_goes_through_every_step(region: tuple[RunResult, Path]
         "profile",
         "transitions_matrix",
         "transitions_flows",
+        "transitions_map",
         "group_series_classes",
     ):
         assert (out / "figures" / f"{name}.png").is_file() and (out / "figures" / f"{name}.csv").is_file()

@@ -84,7 +84,8 @@ def persistence(
     Parameters
     ----------
     stack
-        Dims ``year`` (numbers) or ``time`` (dates), y and x, evenly spaced; NaN is a gap. It may be lazy. R / S needs
+        Dims ``year`` (numbers) or ``time`` (dates), y and x, evenly spaced; NaN is a gap. It may be lazy: it is worked
+        through in blocks, but the maps stay in memory, 64 bytes a cell, and twice that while they are made. R / S needs
         neighbouring years: a cell may begin late or end early, but one with a gap inside stays empty.
     method
         ``"prefix"`` (the first tau years for every tau), ``"blocks"`` (non-overlapping) or ``"k"`` (Hurst's K).

@@ -85,7 +85,8 @@ def seasonal_trend(
     Parameters
     ----------
     stack
-        Dims ``time`` (dates, at most one a month), y and x; NaN is a gap. It may be lazy. One value a year is one season.
+        Dims ``time`` (dates, at most one a month), y and x; NaN is a gap. One value a year is one season. It may be lazy:
+        it is worked through in blocks, but the maps stay in memory, 88 bytes a cell, and twice that while they are made.
     min_valid
         Fewest valid years of a month; the default is 70 % of the years, at least 10.
     significance

@@ -71,7 +71,8 @@ def stability(
     Parameters
     ----------
     stack
-        Dims ``year`` (numbers) or ``time`` (dates), y and x; NaN is a gap. It may be lazy.
+        Dims ``year`` (numbers) or ``time`` (dates), y and x; NaN is a gap. It may be lazy: it is worked through in blocks,
+        but the maps stay in memory, 40 bytes a cell, and twice that while they are made.
     limits
         Three limits of the CV, from high to low stability; a limit belongs to the class below it.
     floor

@@ -92,7 +92,9 @@ def time_correlation(
     Parameters
     ----------
     stack
-        Response, dims ``year`` (numbers) or ``time`` (dates), y and x; NaN is a gap. It may be lazy.
+        Response, dims ``year`` (numbers) or ``time`` (dates), y and x; NaN is a gap. It may be lazy: the years are worked
+        through in blocks, but the maps stay in memory: with both kinds 88 bytes a cell and 120 more a driver, twice that
+        while they are made. A larger area is done by regions.
     drivers
         Name to stack on the same grid; the years that all have are used.
     kind

@@ -27,6 +27,7 @@ from carbondrivers.attribution.class_grids import (
     variable_row,
     variables_of,
 )
+from carbondrivers.attribution.conversion_map import conversion_map, conversion_shares
 from carbondrivers.attribution.grid_blocks import Blocks, blocks_of, interval_notes, side_words
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.registry import register
@@ -56,11 +57,17 @@ class TransitionResult(Result):
         One row a pair that has a cell with a response: its mean over the ``first`` and the ``last`` years, their difference
         ``estimate`` with its interval, ``expected`` (the difference of the cells that stayed in the class of the first
         year), ``total`` (Tg C a-1). Empty without a response.
+    grid : xarray.Dataset
+        (y, x): conversion, position in its ``attrs["classes"]``: unchanged, the eight largest conversions, the others.
+    conversions : pandas.DataFrame
+        Cells, area and share of each of them; the shares add to one.
     """
 
     matrix: pd.DataFrame
     net: pd.DataFrame
     changes: pd.DataFrame
+    grid: xr.Dataset
+    conversions: pd.DataFrame
 
 
 class _Pairs(NamedTuple):
@@ -88,7 +95,7 @@ class _Pairs(NamedTuple):
     title="Transitions between classes",
     takes="grids",
     result=TransitionResult,
-    version="1",
+    version="2",
     citation="Transfer matrix of cell areas; intervals by a block bootstrap (Lahiri 2003, doi:10.1007/978-1-4757-3803-2).",
 )
 def transitions(
@@ -156,6 +163,7 @@ def transitions(
     if not used:
         raise DataError(f"no cell has a class in both {start} and {stop}: check the classes and their names")
     matrix, net = _matrix(pairs, start), _net(pairs, start)
+    maps = conversion_map(pairs.before, pairs.after, pairs.areas, pairs.names, classes.codes)
     changes, notes, width = _no_changes(pairs), list(area_notes), 0
     blocks = blocks_of(classes.codes, block_size)
     rows = [variable_row(codes, "driver", str(codes.name or "classes"), "categorical")]
@@ -180,6 +188,8 @@ def transitions(
         matrix=matrix,
         net=net,
         changes=changes,
+        grid=maps,
+        conversions=conversion_shares(maps, pairs.areas, pairs.known, share_words(start, pairs.known)[1]),
     )
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from carbondrivers.attribution.optimum import OptimumResult, in_window
 from carbondrivers.reports.figures import map_furniture as furniture
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.registry import Picture, figure_of
-from carbondrivers.reports.style import RULE_INK, Journal
+from carbondrivers.reports.style import RULE_INK, Journal, ink_on
+from carbondrivers.reports.words import number
 
 LEFT, TOP, TALL = 15.0, 4.0, 62.0
 FRAME, THIN = "#111111", "#D9D9D9"
@@ -28,7 +34,7 @@ def optimum_pictures(result: OptimumResult, *, journal: Journal) -> list[Picture
     on = panels.page(width, TOP + TALL + 23.0 + foot)
     across = width - LEFT - 3.0
     ax = on.axes(LEFT, TOP, across, TALL)
-    drawn, ends = _draw(ax, result)
+    drawn, ends = _draw(ax, result, size - 0.5)
     ax.set_xlabel(panels.axis_label(result.label(one), result.unit(one), across, size), fontsize=size, labelpad=1.5)
     ax.set_ylabel(panels.axis_label(result.label(two), result.unit(two), TALL, size), fontsize=size, labelpad=1.5)
     ax.tick_params(labelsize=size - 0.5, pad=1.5)
@@ -42,7 +48,7 @@ def optimum_pictures(result: OptimumResult, *, journal: Journal) -> list[Picture
     return [Picture("optimum", on.figure, result.bands, caption, "onehalf")]
 
 
-def _draw(ax: Axes, result: OptimumResult) -> tuple[object, str]:
+def _draw(ax: Axes, result: OptimumResult, size: float) -> tuple[object, str]:
     bands = result.bands
     values = bands["estimate"].where(bands["support"].notna()).to_numpy(dtype=np.float64)
     cmap, norm, ends = furniture.colours_for(values)
@@ -54,16 +60,28 @@ def _draw(ax: Axes, result: OptimumResult) -> tuple[object, str]:
         )
     for line, chosen in ((0.8, in_window(bands, result.parameters["confidence"])), (2.0, values == np.nanmax(values))):
         for low, high, low_2, high_2 in _boxes(bands.loc[chosen]):
-            ax.add_patch(Rectangle((low, low_2), high - low, high_2 - low_2, fill=False, edgecolor=FRAME, linewidth=line))
+            ax.add_patch(
+                Rectangle((low, low_2), high - low, high_2 - low_2, fill=False, edgecolor=FRAME, linewidth=line, clip_on=False)
+            )
     ax.set_xlim(bands["lower"].min(), bands["upper"].max())
     ax.set_ylim(bands["lower_2"].min(), bands["upper_2"].max())
+    _print_means(ax, values, _boxes(bands), [cmap(norm(value)) for value in values], size)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         ax.spines[side].set_color(RULE_INK)
-    from matplotlib.cm import ScalarMappable
-
     return ScalarMappable(norm, cmap), ends
+
+
+def _print_means(ax: Axes, values: np.ndarray, boxes: np.ndarray, faces: Sequence[Any], size: float) -> None:
+    """Print the mean of each band where its box has room."""
+    (across, tall), (left, right), (bottom, top) = panels.axes_mm(ax), ax.get_xlim(), ax.get_ylim()
+    for value, face, (low, high, low_2, high_2) in zip(values, faces, boxes, strict=True):
+        words = number(float(value), 3)
+        wide, high_mm = (high - low) / (right - left) * across, (high_2 - low_2) / (top - bottom) * tall
+        if words and panels.text_width(words, size) + 1.0 < wide and high_mm > 3.5:
+            at = ((low + high) / 2.0, (low_2 + high_2) / 2.0)
+            ax.text(*at, words, fontsize=size, ha="center", va="center", color=ink_on(to_hex(face)))
 
 
 def _boxes(bands: pd.DataFrame) -> np.ndarray:

@@ -248,7 +248,7 @@ def print_values(ax: Axes, y: np.ndarray, ends: np.ndarray, words: list[str], si
     """
     low, high = ax.get_xlim()
     across = axes_mm(ax)[0]
-    needed = np.array([text_width(w, size) + 1.9 for w in words]) / across
+    needed = np.array([text_width(w, size) + 2.3 for w in words]) / across
     right = ends >= 0
     reach = (low, high)
     for _ in range(40):

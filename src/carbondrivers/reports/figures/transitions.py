@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from carbondrivers.attribution.transitions import TransitionResult
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.class_colours import class_colours
+from carbondrivers.reports.figures.conversion_map import conversion_picture
 from carbondrivers.reports.figures.panels import text_width
 from carbondrivers.reports.figures.transition_flows import draw_flows, flow_picture
 from carbondrivers.reports.figures.transition_matrix import matrix_picture
@@ -51,10 +52,12 @@ def transitions(result: TransitionResult, ax: Axes | None = None, *, journal: st
 
 @figure_of(TransitionResult)
 def transition_pictures(result: TransitionResult, *, journal: Journal) -> list[Picture]:
-    """Compose the matrix, the flows and the changes of the response; the first two of at most twelve classes."""
+    """Compose the matrix and the flows (of at most twelve classes), the map, and the changes of the response."""
     found = []
     if len(result.net) <= MOST_CLASSES:
         found += [matrix_picture(result, journal), flow_picture(result, journal)]
+    if {"x", "y"} <= set(result.grid.coords):
+        found.append(conversion_picture(result, journal))
     if len(result.changes):
         found.append(_change_picture(result, journal))
     return found

@@ -27,6 +27,11 @@ def transition_tables(result: TransitionResult) -> list[Table]:
              "gain_km2": "Gain (km²)", "loss_km2": "Loss (km²)", "net_km2": "Net (km²)", "share": "Stayed"},
             ("level", "area_first_km2", "area_last_km2", "gain_km2", "loss_km2", "net_km2", "share"),
         ),
+        Table(
+            "transitions_conversions", f"Conversions of the map, {first} to {last}", result.conversions,
+            (f"Shares are of the {result.conversions['share_of'].iloc[0]} and add to 100 %.",),
+            {"level": "Conversion", "n": "Cells"}, ("level", "n", "area_km2", "share"),
+        ),
     ]  # fmt: skip
     return [*found, _changes(result, pair)] if len(result.changes) else found
 
