@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carbondrivers.attribution.boosted_trees import MAX_BIN
+from carbondrivers.attribution.fold_rows import driver_matrix, row_order
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.tree_codes import DriverCodes, Single, driver_codes
 from carbondrivers.attribution.tree_growers import Grower, TreeSettings, grower
-from carbondrivers.attribution.validation_folds import driver_matrix, row_order
 from carbondrivers.datasets.sample import PixelSample
 
 Rows = NDArray[np.int64]
