@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from carbondrivers.attribution import InfluenceResult, influence
+from carbondrivers.attribution.fold_kernels import square_blocks
 from carbondrivers.attribution.influence_floor import Shadows, noise_floor
 from carbondrivers.attribution.influence_importance import worth
 from carbondrivers.attribution.influence_spread import Grids, resampled
-from carbondrivers.attribution.resampling import Bootstrap, units_of
+from carbondrivers.attribution.resampling import Bootstrap, Units
 from carbondrivers.attribution.tree_growers import TreeSettings
 from carbondrivers.attribution.tree_task import shares_of, task_of
 from carbondrivers.datasets import Driver, PixelSample
@@ -159,14 +160,12 @@ def test_block_intervals_cover_the_value_between_regions(request: pytest.Fixture
     shares, low, high = [], [], []
     plan = Bootstrap(60 if replicates < 20 else 100, 0.95, seed=1)
     for seed in range(replicates):
-        sample = region(500 + seed)
-        task = task_of(sample)
-        units = units_of(sample, None, None, sample.y[:, None])
-        units = type(units)(units.codes[task.order], units.kind, units.side)
-        nothing = Grids((), ())
-        drawn, _, _ = resampled(task, SMOOTH, 120, units, plan, nothing, 0, 1)
+        task = task_of(region(500 + seed, 400))
+        # Blocks as wide as the residuals depend, 20 cells, as the folds' rule has it.
+        units = Units(square_blocks(task.xy, 20.0), "blocks", 20.0)
+        drawn, _, _ = resampled(task, SMOOTH, 100, units, plan, Grids((), ()), 0, 1)
         ends = np.array([plan.interval(column) for column in drawn.T])
-        shares.append(shares_of(task.fit(SMOOTH, 120, 1).gains()))
+        shares.append(shares_of(task.fit(SMOOTH, 100, 1).gains()))
         low.append(ends[:, 0])
         high.append(ends[:, 1])
     between = np.mean(shares, axis=0)

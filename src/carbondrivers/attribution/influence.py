@@ -25,13 +25,12 @@ from carbondrivers.attribution.influence_group import (
     curve_tables,
     fitted,
     influence_table,
-    pair_table,
-    paired_by,
     score_tables,
     setting_tables,
     spread_of,
     worth_tables,
 )
+from carbondrivers.attribution.influence_pairs import pair_table, paired_by
 from carbondrivers.attribution.influence_result import COLUMNS, CONTROL, InfluenceResult
 from carbondrivers.attribution.influence_spread import cut_by_itself
 from carbondrivers.attribution.registry import register
@@ -362,7 +361,11 @@ def _pair_notes(part: Part) -> list[str]:
 
 
 def _notes(sample: PixelSample, work: _Work, inputs: tuple[str, ...]) -> tuple[str, ...]:
-    units = {"blocks": "blocks of a tenth of the extent", "sites": "places", "rows": "single rows (there are no coordinates)"}
+    units = {
+        "blocks": "blocks as wide as those of the folds (where there are none, a tenth of the extent)",
+        "sites": "places",
+        "rows": "single rows (there are no coordinates)",
+    }
     kinds = " or ".join(words for kind, words in units.items() if kind in work.kinds)
     said = [SHARES, SPREAD.format(units=kinds)]
     if work.plan.shadow_sets:

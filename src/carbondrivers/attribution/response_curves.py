@@ -175,4 +175,4 @@ def interactions(dependence: Dependence, rows: Floats, spread: float = 1.0) -> l
 
 def centred(values: Floats) -> Floats:
     """Return values less their mean."""
-    return values - values.mean()
+    return np.asarray(values - values.mean(), dtype=np.float64)

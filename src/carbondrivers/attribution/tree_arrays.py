@@ -105,7 +105,7 @@ class TreeArrays:
         if split_by_class.any():
             chosen = values[split_by_class].astype(np.int64)
             left[split_by_class] = ~self.right_classes[cut[split_by_class, None].astype(np.int64), chosen]
-        return left.astype(np.float64)
+        return np.asarray(left, dtype=np.float64)
 
 
 def from_xgboost(booster: Any, codes: DriverCodes) -> TreeArrays:

@@ -176,7 +176,7 @@ class XgboostGrower:
     def gains(self) -> Floats:
         """Return the total gain of each column."""
         found = self._booster.get_score(importance_type="total_gain")
-        return np.array([float(found.get(f"f{j}", 0.0)) for j in range(len(self._on.levels))])
+        return np.array([found.get(f"f{j}", 0.0) for j in range(len(self._on.levels))], dtype=np.float64)
 
     def arrays(self) -> TreeArrays:
         """Return the trees as arrays."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,14 @@ from carbondrivers.reports.words import whole_shares
 PAGE_GROUPS, COLUMNS = 8, 2
 TALLEST_MM, ROOM_MM, RING_MM, GUTTER_MM, FIRST_MM = 235.0, 17.0, 19.0, 5.0, 7.0
 PALE = 0.4
-FLOOR_LINE = {"color": INK, "linewidth": 0.8, "linestyle": (0, (3, 2)), "zorder": 1}
-EXPECTED = {"marker": "D", "markersize": 3.2, "markerfacecolor": "white", "markeredgecolor": INK, "markeredgewidth": 0.8}
+FLOOR_LINE: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (3, 2)), "zorder": 1}
+EXPECTED: dict[str, Any] = {
+    "marker": "D",
+    "markersize": 3.2,
+    "markerfacecolor": "white",
+    "markeredgecolor": INK,
+    "markeredgewidth": 0.8,
+}
 
 
 def boosted_trees(

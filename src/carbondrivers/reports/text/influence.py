@@ -49,15 +49,15 @@ def _categories(result: InfluenceResult, group: str) -> str:
 
 
 def _scores(result: InfluenceResult, group: str) -> str:
-    table = result.scores.loc[result.scores["group"] == group].set_index("method")
-    if RANDOM not in table.index:
+    rows = result.scores.loc[result.scores["group"] == group]
+    table = {str(row["method"]): float(row["r2"]) for row in rows.to_dict("records")}
+    if RANDOM not in table:
         return ""
-    random = float(table.loc[RANDOM, "r2"])
-    said = f"R² is {number(random, 3)} under random folds"
-    if BLOCKS not in table.index:
+    said = f"R² is {number(table[RANDOM], 3)} under random folds"
+    if BLOCKS not in table:
         return f"{said}; the rows could not be put into spatial folds."
-    blocks = float(table.loc[BLOCKS, "r2"])
-    return f"{said} and {number(blocks, 3)} under spatial folds (gap {number(random - blocks, 2)})."
+    gap = number(table[RANDOM] - table[BLOCKS], 2)
+    return f"{said} and {number(table[BLOCKS], 3)} under spatial folds (gap {gap})."
 
 
 def _floor(result: InfluenceResult, rows: pd.DataFrame) -> str:
@@ -74,7 +74,7 @@ def _expected(result: InfluenceResult, rows: pd.DataFrame) -> str:
     known = rows.dropna(subset=["share", "share_expected"])
     if known.empty:
         return ""
-    gap = known.loc[(known["share"] - known["share_expected"]).abs().idxmax()]
+    gap = known.iloc[int((known["share"] - known["share_expected"]).abs().argmax())]
     return (
         f"The group is cut on the response: of the cut alone {result.label(str(gap['driver']))} would have "
         f"{percent(gap['share_expected'])} instead of {percent(gap['share'])}, the largest departure of any driver."
