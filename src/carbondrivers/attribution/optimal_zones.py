@@ -138,8 +138,8 @@ def optimal_zones(
     notes = [OPTIMISTIC] if permutations else []
     if left_out:
         notes.append(
-            f"Left out, as every subset needs a tree: {', '.join(left_out)}, the drivers whose own zones have the smallest q in "
-            "the whole sample. Name drivers to take others."
+            f"Left out, as every subset needs a tree: {', '.join(left_out)}, the drivers whose own zones have the smallest q "
+            "in the whole sample. Name drivers to take others."
         )
     if permutations and sample.coordinates and sample.n > MOST_ROWS:
         notes.append(TOO_MANY)
