@@ -31,9 +31,7 @@ def surface_time() -> None:
 
     took, copy = seconds(ours, 1), seconds(x.copy, 3)
     cuts = len(METHODS) * 6
-    print(
-        f"surface, {ROWS} rows x {DRIVERS} drivers x {cuts} cuts: {took:.2f} CPU s, {took / copy:.0f} memory copies of the drivers"
-    )
+    print(f"surface, {ROWS} rows x {DRIVERS} drivers x {cuts} cuts: {took:.2f} CPU s, {took / copy:.0f} memory copies")
     some = slice(0, 100_000)
 
     def by_groupby() -> None:

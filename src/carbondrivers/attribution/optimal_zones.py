@@ -14,7 +14,7 @@ each driver is grown again on permuted responses.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import factorial
 
@@ -31,10 +31,10 @@ from carbondrivers.attribution.spatial_null import HOW, MOST_ROWS, TOO_MANY, spa
 from carbondrivers.attribution.strata_search import folds_of, permutations, search_p
 from carbondrivers.attribution.zone_tree import Binned, Node, binned, grow, leaves, rules, single_q, tree_q
 from carbondrivers.datasets.sample import PixelSample
-from carbondrivers.errors import DataError, OptionError
+from carbondrivers.errors import OptionError, choose
 from carbondrivers.provenance import history_line
 
-MOST_DRIVERS, PARTS = 12, 10
+MOST_DRIVERS, BY_DEFAULT, PARTS = 12, 8, 10
 SHARE_COLUMNS = [
     "group", "response", "driver", "q", "epsilon2", "cells", "statistic", "p", "p_adjusted", "p_eff", "p_eff_adjusted",
     "estimate", "std_error", "ci_low", "ci_high", "share", "share_of", "n", "n_units", "note",
@@ -79,6 +79,7 @@ class OptimalZonesResult(Result):
 def optimal_zones(
     sample: PixelSample,
     *,
+    drivers: Sequence[str] | None = None,
     block_size: float | None = None,
     confidence: float = 0.95,
     permutations: int = 99,
@@ -89,7 +90,10 @@ def optimal_zones(
     Parameters
     ----------
     sample
-        Checked table with at most 12 drivers: a tree is grown for every subset of them.
+        Checked table.
+    drivers
+        The drivers to take, at most 12: a tree is grown for every subset of them. By default all, and of more than eight
+        those eight whose own zones have the largest q in the whole sample.
     block_size
         Side of the blocks of the jackknife in the unit of the coordinates; a tenth of the longer side by default.
     confidence
@@ -101,10 +105,8 @@ def optimal_zones(
 
     Raises
     ------
-    DataError
-        If there are more than 12 drivers.
     OptionError
-        If an option is out of range.
+        If an option is out of range, or `drivers` are more than 12 or none of the sample's.
 
     Examples
     --------
@@ -120,17 +122,25 @@ def optimal_zones(
         raise OptionError(f"confidence must be between 0 and 1, got {confidence!r}")
     if isinstance(permutations, bool) or not isinstance(permutations, int) or permutations < 0:
         raise OptionError(f"permutations must be a whole number of 0 or more, got {permutations!r}")
-    if len(sample.drivers) > MOST_DRIVERS:
-        raise DataError(
-            f"shares need a tree for each of the {2 ** len(sample.drivers) - 1:,} subsets of {len(sample.drivers)} drivers: "
-            f"take at most {MOST_DRIVERS}, for instance those that driver selection keeps"
-        )
+    ready, left_out = _taken(in_order(sample), drivers)
     found = [
         _Group(name, part, block_size if part.coordinates else None, float(confidence), permutations, seed)
-        for name, part in in_order(sample).group_samples()
+        for name, part in ready.group_samples()
     ]
-    parameters = {"block_size": block_size, "confidence": confidence, "permutations": permutations, "seed": seed}
+    names = [d.name for d in ready.drivers]
+    parameters = {
+        "drivers": names,
+        "block_size": block_size,
+        "confidence": confidence,
+        "permutations": permutations,
+        "seed": seed,
+    }
     notes = [OPTIMISTIC] if permutations else []
+    if left_out:
+        notes.append(
+            f"Left out, as every subset needs a tree: {', '.join(left_out)}, the drivers whose own zones have the smallest q "
+            "in the whole sample. Name drivers to take others."
+        )
     if permutations and sample.coordinates and sample.n > MOST_ROWS:
         notes.append(TOO_MANY)
     return OptimalZonesResult(
@@ -139,11 +149,41 @@ def optimal_zones(
         n=sample.n,
         notes=(*notes, *sample.caveats()),
         provenance=history_line("optimal_zones", n=sample.n, **parameters),
-        variables=sample.variables(),
+        variables=ready.variables(),
         shares=pd.DataFrame([row for one in found for row in one.share_rows()], columns=SHARE_COLUMNS),
         pairs=pd.DataFrame([row for one in found for row in one.pair_rows()], columns=PAIR_COLUMNS),
         zones=pd.DataFrame([row for one in found for row in one.zone_rows()], columns=ZONE_COLUMNS),
     )
+
+
+def _taken(sample: PixelSample, named: Sequence[str] | None) -> tuple[PixelSample, list[str]]:
+    """Return the sample with the drivers that are taken, and the titles of those left out for their number alone."""
+    if named is not None:
+        if isinstance(named, str) or not named:
+            raise OptionError(f"drivers must be a list of drivers, got {named!r}")
+        for name in named:
+            choose(name, [d.name for d in sample.drivers], "each of drivers")
+        wanted = set(named)
+        if len(wanted) > MOST_DRIVERS:
+            trees = 2 ** len(wanted) - 1
+            raise OptionError(
+                f"drivers must be at most {MOST_DRIVERS}, got {len(wanted)}: each of {trees:,} subsets needs a tree"
+            )
+    elif len(sample.drivers) > BY_DEFAULT:
+        bins, y = _binned(sample), sample.y - sample.y.mean()
+        q = {d.name: single_q(y, bins, i) for i, d in enumerate(sample.drivers)}
+        wanted = set(sorted(q, key=lambda name: (-q[name], name))[:BY_DEFAULT])
+    else:
+        return sample, []
+    kept = tuple(d for d in sample.drivers if d.name in wanted)
+    left = [] if named is not None else [d.title for d in sample.drivers if d.name not in wanted]
+    return replace(sample, drivers=kept), left
+
+
+def _binned(part: PixelSample) -> Binned:
+    is_class = [d.kind == "categorical" for d in part.drivers]
+    columns = [part.frame[d.name].cat.codes if c else part.frame[d.name] for d, c in zip(part.drivers, is_class, strict=True)]
+    return binned([np.asarray(c, dtype=np.float64) for c in columns], is_class)
 
 
 def shapley(values: dict[tuple[int, ...], float], m: int) -> Floats:
@@ -187,9 +227,7 @@ class _Group:
         self.names = [d.name for d in part.drivers]
         y = part.y - part.y.mean()
         self.y = y / (float(np.abs(y).max()) or 1.0)
-        is_class = [d.kind == "categorical" for d in part.drivers]
-        columns = [part.frame[d].cat.codes if c else part.frame[d] for d, c in zip(self.names, is_class, strict=True)]
-        self.bins = binned([np.asarray(c, dtype=np.float64) for c in columns], is_class)
+        self.bins = _binned(part)
         self.trees = {s: grow(self.y, self.bins, s) for s in subsets(len(self.names))}
         self.q = {s: tree_q(tree) for s, tree in self.trees.items()}
         self.shares = shapley(self.q, len(self.names))
