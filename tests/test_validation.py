@@ -31,20 +31,16 @@ def field(rng: np.random.Generator, reach: float) -> np.ndarray:
     return fft.ifft2(spread * fft.fft2(rng.normal(size=(512, 512)))).real[:SIDE, :SIDE]
 
 
-def region(seed: int, n: int = 1000, *, clustered: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of a region with a real relation and smooth residuals, and all cells of another one under the same law."""
+def region(seed: int, n: int = 1000) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """Random rows of a region with a real relation and smooth residuals, and all cells of four others under the same law."""
     rng = np.random.default_rng(seed)
-    places = [_cells(rng) for _ in range(2)]
-    if clustered:
-        centres = rng.uniform(8, 92, size=(n // 40, 2))
-        near = np.abs(places[0][["x", "y"]].to_numpy()[:, None] - centres[None]).max(axis=2).min(axis=1) < 4.0
-        return places[0].loc[near].sample(n=min(n, int(near.sum())), random_state=seed), places[1]
-    return places[0].sample(n=n, random_state=seed), places[1]
+    own, *others = (_cells(rng) for _ in range(5))
+    return own.sample(n=n, random_state=seed), others
 
 
 def _cells(rng: np.random.Generator) -> pd.DataFrame:
     rows, columns = np.indices((SIDE, SIDE))
-    drivers = {f"d{i}": field(rng, reach).ravel() for i, reach in enumerate((30.0, 40.0, 50.0))}
+    drivers = {f"d{i}": field(rng, reach).ravel() for i, reach in enumerate((12.0, 16.0, 20.0))}
     noise = rng.normal(size=SIDE * SIDE)
     law = 1.2 * drivers["d0"] + np.tanh(2 * drivers["d1"]) + 0.6 * drivers["d0"] * drivers["d2"]
     return pd.DataFrame(
@@ -52,7 +48,7 @@ def _cells(rng: np.random.Generator) -> pd.DataFrame:
             "x": columns.ravel() + 0.5,
             "y": rows.ravel() + 0.5,
             **drivers,
-            "nep": law + 0.9 * field(rng, RANGE).ravel() + 0.3 * noise,
+            "nep": law + 1.3 * field(rng, RANGE).ravel() + 0.3 * noise,
         }
     )
 
@@ -68,7 +64,7 @@ def r2(truth: np.ndarray, estimate: np.ndarray) -> float:
 
 @pytest.mark.slow
 def test_blocks_say_what_a_new_region_gives(request: pytest.FixtureRequest) -> None:
-    """Clustered rows, smooth residuals: block R2 is within .05 of a new region's on average, random R2 more than .05 above."""
+    """Smooth residuals: on average block R2 lies within .05 of that of new regions, random R2 more than .05 above it."""
     replicates = request.config.getoption("--replicates") or 3
     found = np.array([_against_new_region(seed) for seed in range(replicates)])
     random, block, new = found.mean(axis=0)
@@ -78,13 +74,13 @@ def test_blocks_say_what_a_new_region_gives(request: pytest.FixtureRequest) -> N
 
 
 def _against_new_region(seed: int) -> tuple[float, float, float]:
-    """Return R2 of random folds, of blocks, and in a new region, of one realisation."""
-    table, other = region(seed, clustered=True)
-    sample = sample_of(table)
-    scores = validate(sample, trees=50, replicates=100, seed=seed).scores.set_index("method")["r2"]
+    """Return R2 of random folds, of blocks, and the mean of four new regions, of one realisation."""
+    table, others = region(seed)
+    scores = validate(sample_of(table), trees=50, replicates=100, seed=seed).scores.set_index("method")["r2"]
     names = ["d0", "d1", "d2"]
-    forest = CarbonStorageForest("r", trees=100, seed=seed).fit(table[names], table["nep"])
-    return scores["random"], scores["spatial_blocks"], r2(other["nep"].to_numpy(), forest.predict(other[names]))
+    forest = CarbonStorageForest("r", trees=50, seed=seed).fit(table[names], table["nep"])
+    new = [r2(other["nep"].to_numpy(), forest.predict(other[names])) for other in others]
+    return scores["random"], scores["spatial_blocks"], float(np.mean(new))
 
 
 def test_synthetic_table_has_a_gap_and_the_range_of_its_residuals() -> None:
