@@ -32,6 +32,7 @@ def test_words_say_what_depends_on_the_score() -> None:
     text = _text(model=BLOCKS)
     assert "a single claim of independence, Fisher's C = 6.506" in text
     assert "The verdict on the model depends on how scores are made." in text
+    assert "that of climate (its score rises with PET), −0.701 standard deviations" in text
 
 
 def test_words_do_not_test_what_cannot_be_tested() -> None:

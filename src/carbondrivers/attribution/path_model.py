@@ -48,6 +48,14 @@ ROWWISE = (
     "Where a response has a link, its standardised coefficients are in standard deviations of the latent response, and a "
     "product along a pathway joins unlike scales: read it as a rank, not as a share of variance.",
 )
+DEFINITION = (
+    "Arrows are assumed, not found: a path is causal only if the model is. Where the response was computed from a driver (an "
+    "NEP model takes temperature and precipitation), its path is partly a definition."
+)
+CIRCULAR = (
+    "Composite weights are fitted to the target, and the scores then stand in its equation: standard errors and P take the "
+    "weights as known. The bootstrap makes the weights anew."
+)
 CONVENTION = (
     "Pairs of outer causes have no claim: the model does not say how they come to be alike. Claims on outer causes that are "
     "alike are not wholly independent tests, so that C is then approximate; chi2 is not touched by this."
@@ -148,6 +156,7 @@ def path_model(
     else:
         if whole.used_blocks and score != "sheaf":
             rows["equations"] += equation_rows(score, score_model(whole))
+            notes += [CIRCULAR] * (score == "composite")
         notes += _each_group(sample, whole, settings, rows)
     notes += _warnings(whole.observed())
     notes += [f"{note}." for note in sample.dropped.loc[sample.dropped["driver"] == "", "note"]]
@@ -163,7 +172,7 @@ def path_model(
         method="path_model",
         parameters=parameters,
         n=sample.n,
-        notes=(NAIVE_P, spatial, CONVENTION, *notes, *sample.caveats()),
+        notes=(NAIVE_P, spatial, CONVENTION, DEFINITION, *notes, *sample.caveats()),
         provenance=history_line("path_model", n=sample.n, **parameters),
         variables=sample.variables(),
         **tables | {"group_tests": adjusted(tables["group_tests"])},

@@ -73,10 +73,18 @@ def _strongest(result: PathResult, effects: pd.DataFrame) -> list[str]:
     low, high, how = float(top[f"{kind}_low"]), float(top[f"{kind}_high"]), kinds[kind]
     level = f"{100 * result.parameters['confidence']:g} %"
     return [
-        f"The largest total effect on {result.label(str(top['response']))} is that of {result.label(str(top['driver']))}, "
+        f"The largest total effect on {result.label(str(top['response']))} is that of {result.label(str(top['driver']))}"
+        f"{_direction(result, top)}, "
         f"{number(float(top['std_estimate']), 3)} standard deviations ({how} {level} interval {number(low, 3)} to "
         f"{number(high, 3)}): {number(float(parts['direct']), 3)} direct and {number(float(parts['indirect']), 3)} indirect."
     ]
+
+
+def _direction(result: PathResult, top: pd.Series) -> str:
+    """Return what a block score rises with, which gives its sign a meaning; nothing for a variable."""
+    mine = (result.blocks["group"] == top["group"]) & (result.blocks["method"] == top["method"])
+    key = result.blocks[mine & (result.blocks["block"] == top["driver"]) & (result.blocks["note"] != "")]
+    return f" (its score rises with {result.label(str(key['driver'].iloc[0]))})" if len(key) else ""
 
 
 def _sensitive(result: PathResult, group: str) -> list[str]:
