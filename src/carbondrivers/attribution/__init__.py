@@ -15,7 +15,9 @@ from carbondrivers.attribution.latent_model import LatentResult, latent_model
 from carbondrivers.attribution.latent_spec import LatentModel
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_model import path_model
+from carbondrivers.attribution.path_moments import streamed_moments
 from carbondrivers.attribution.path_result import PathResult
+from carbondrivers.attribution.path_streamed import fit_moments
 from carbondrivers.attribution.persistence import PersistenceResult, persistence
 from carbondrivers.attribution.profile import profile
 from carbondrivers.attribution.recovery import RecoveryResult, recovery
@@ -62,6 +64,7 @@ __all__ = [
     "detect",
     "driving_types",
     "evaluate",
+    "fit_moments",
     "future",
     "group_series",
     "latent_model",
@@ -73,6 +76,7 @@ __all__ = [
     "seasonal_trend",
     "seasonality",
     "stability",
+    "streamed_moments",
     "time_correlation",
     "transitions",
     "trend",

@@ -17,8 +17,15 @@ NAIVE_P = (
 )
 
 
-def two_sided_t(statistic: Floats, df: float) -> tuple[Floats, Floats]:
-    """Return the two-sided p of a t statistic and its log10; NaN where the statistic is not finite.
+def two_sided_t(statistic: Floats, df: float | Floats) -> tuple[Floats, Floats]:
+    """Return the two-sided p of t statistics and its log10; NaN where the statistic is not finite.
+
+    Parameters
+    ----------
+    statistic
+        Shape (k,).
+    df
+        Degrees of freedom, one for all or (k,).
 
     Examples
     --------
@@ -27,10 +34,11 @@ def two_sided_t(statistic: Floats, df: float) -> tuple[Floats, Floats]:
     >>> bool(p[0] > 0), round(float(log10_p[0]), 3)
     (True, -157.201)
     """
+    each = np.broadcast_to(np.asarray(df, dtype=np.float64), statistic.shape)
     with np.errstate(divide="ignore"):
-        log_p = np.log(2.0) + stats.t.logsf(np.abs(statistic), df)
+        log_p = np.log(2.0) + stats.t.logsf(np.abs(statistic), each)
     tail = np.isneginf(log_p) & np.isfinite(statistic)
-    log_p[tail] = _log_beta_tail((df / (df + statistic**2))[tail], df / 2.0, 0.5)
+    log_p[tail] = _log_beta_tail((each / (each + statistic**2))[tail], each[tail] / 2.0, 0.5)
     return _finite_only(statistic, log_p)
 
 
@@ -43,7 +51,7 @@ def upper_f(statistic: Floats, df: float, df_2: float) -> tuple[Floats, Floats]:
     return _finite_only(statistic, log_p)
 
 
-def _log_beta_tail(x: Floats, a: float, b: float) -> Floats:
+def _log_beta_tail(x: Floats, a: float | Floats, b: float) -> Floats:
     """Return log I_x(a, b) far below the mean of the beta distribution, where it underflows (series of DLMF 8.17.8)."""
     term, total, k = np.ones_like(x), np.ones_like(x), 0
     while (term > 1e-17 * total).any():

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from carbondrivers.attribution.effective_size import Lags, products, spatial_size
 from carbondrivers.attribution.fit_indices import log_upper_chi2
@@ -20,31 +20,25 @@ from carbondrivers.attribution.path_estimates import Estimates
 from carbondrivers.attribution.path_moments import LINEAR, partial_correlation
 
 FEW_CLAIMS = 2
+SMALL_N = "no corrected P: too few effective observations for a test"
 
 
-@dataclass(frozen=True, slots=True)
-class CorrelationTest:
-    """Test of a partial correlation: t, df, p, log10 p and the interval of r."""
+def partial_tests(r: Floats, df: Floats, confidence: float) -> dict[str, Floats]:
+    """Test partial correlations r (k,) with df (k,) degrees of freedom; NaN where df is below 1 or r is not finite.
 
-    statistic: float
-    df: float
-    p: float
-    log10_p: float
-    ci_low: float
-    ci_high: float
-
-
-def partial_test(r: float, df: float, confidence: float) -> CorrelationTest:
-    """Test a partial correlation with df degrees of freedom; all NaN where df is below 1 or r is not finite."""
-    if not (np.isfinite(r) and df >= 1.0) or (1.0 - r) * (1.0 + r) <= LINEAR:
-        return CorrelationTest(*[np.nan] * 6)
+    Returns
+    -------
+    dict
+        ``statistic``, ``df``, ``p``, ``log10_p``, ``ci_low`` and ``ci_high``, each (k,); the interval is that of r.
+    """
+    known = np.isfinite(r) & (df >= 1.0) & ((1.0 - r) * (1.0 + r) > LINEAR)
+    r, df = np.where(known, r, np.nan), np.where(known, df, np.nan)
     t = r * np.sqrt(df / ((1.0 - r) * (1.0 + r)))
-    p, log10_p = two_sided_t(np.array([t]), df)
+    p, log10_p = two_sided_t(t, df)
     z = special.ndtri(0.5 + confidence / 2.0)
-    reach = float(z / np.sqrt(df - 1.0)) if df > 1.0 else np.nan
-    return CorrelationTest(
-        float(t), df, float(p[0]), float(log10_p[0]), *(float(np.tanh(np.arctanh(r) + s * reach)) for s in (-1, 1))
-    )
+    reach = z / np.sqrt(np.where(df > 1.0, df - 1.0, np.nan))
+    low, high = (np.tanh(np.arctanh(r) + sign * reach) for sign in (-1.0, 1.0))
+    return {"statistic": t, "df": df, "p": p, "log10_p": log10_p, "ci_low": low, "ci_high": high}
 
 
 @dataclass(slots=True, eq=False)
@@ -80,24 +74,36 @@ class Fields:
 def claim_rows(found: Estimates, fields: Fields, confidence: float) -> list[dict[str, object]]:
     """Return one row a claim."""
     n, lost = found.moments.n, found.moments.lost
+    claims = found.model.claims()[0]
+    ends = [(found.at(claim.driver)[0], found.at(claim.response)[0]) for claim in claims]
+    held = [found.at(*claim.given) for claim in claims]
+    r = np.array([partial_correlation(found.r, one, other, given) for (one, other), given in zip(ends, held, strict=True)])
+    k = np.array([len(given) for given in held], dtype=np.float64)
+    naive = partial_tests(r, n - lost - 1.0 - k, confidence)
+    size = np.full(len(claims), np.nan)
+    for place in np.flatnonzero(np.isfinite(naive["p"])):
+        size[place] = fields.size(found.r, *ends[place], held[place])
+    corrected = partial_tests(r, size - lost - 1.0 - k, confidence)
     rows: list[dict[str, object]] = []
-    for claim in found.model.claims()[0]:
-        one, other = found.at(claim.driver, claim.response)
-        given = found.at(*claim.given)
-        r = partial_correlation(found.r, one, other, given)
-        naive = partial_test(r, n - lost - 1.0 - len(given), confidence)
-        size = fields.size(found.r, one, other, given) if np.isfinite(naive.p) else np.nan
-        corrected = partial_test(r, size - lost - 1.0 - len(given), confidence)
-        note = "" if np.isfinite(naive.p) else "undefined: what is held determines one of the two"
-        if fields.at is not None and not note and not np.isfinite(corrected.p):
-            note = "no corrected P: too few effective observations for a test"
-        rows.append(
-            {"driver": claim.driver, "response": claim.response, "given": " + ".join(claim.given), "r_partial": r}
-            | {key: getattr(naive, key) for key in ("ci_low", "ci_high", "statistic", "df", "p", "log10_p")}
-            | {"n": n, "n_eff": size, "statistic_eff": corrected.statistic, "df_eff": corrected.df, "p_eff": corrected.p}
-            | {"log10_p_eff": corrected.log10_p, "ci_eff_low": corrected.ci_low, "ci_eff_high": corrected.ci_high, "note": note}
-        )  # fmt: skip
+    for i, claim in enumerate(claims):
+        note = "" if np.isfinite(naive["p"][i]) else "undefined: what is held determines one of the two"
+        if fields.at is not None and not note and not np.isfinite(corrected["p"][i]):
+            note = SMALL_N
+        row: dict[str, object] = {"driver": claim.driver, "response": claim.response, "given": " + ".join(claim.given)}
+        row |= {"r_partial": r[i], "n": n, "n_eff": size[i], "note": note} | {key: v[i] for key, v in naive.items()}
+        rows.append(row | {corrected_name(key): v[i] for key, v in corrected.items()})
     return rows
+
+
+def corrected_name(column: str) -> str:
+    """Return the name of a column with the effective n.
+
+    Examples
+    --------
+    >>> corrected_name("p"), corrected_name("ci_low")
+    ('p_eff', 'ci_eff_low')
+    """
+    return column.replace("ci_", "ci_eff_") if column.startswith("ci_") else f"{column}_eff"
 
 
 def fisher_c(log10_p: Floats) -> tuple[float, int, float, float]:
@@ -116,9 +122,8 @@ def fisher_c(log10_p: Floats) -> tuple[float, int, float, float]:
     return c, 2 * len(log10_p), float(np.exp(log_p)), log_p / LN10
 
 
-def equivalence_p(r: float, df: float, bound: float) -> float:
-    """Return the p of |r| < bound by two one-sided tests on Fisher's z; NaN where df is 1 or less."""
-    if not (np.isfinite(r) and df > 1.0) or abs(r) >= 1.0:
-        return np.nan
-    z = (np.arctanh(bound) - abs(np.arctanh(r))) * np.sqrt(df - 1.0)
-    return float(stats.norm.sf(z))
+def equivalence_p(r: Floats, df: Floats, bound: float) -> Floats:
+    """Return the p of |r| < bound, (k,), by two one-sided tests on Fisher's z; NaN where df is 1 or less."""
+    known = np.isfinite(r) & (df > 1.0) & (np.abs(r) < 1.0)
+    r, df = np.where(known, r, np.nan), np.where(known, df, np.nan)
+    return np.asarray(special.ndtr(-(np.arctanh(bound) - np.abs(np.arctanh(r))) * np.sqrt(df - 1.0)))

@@ -78,7 +78,7 @@ class Group:
     given : Moments
         Of the measured variables in the model's order.
     fields : Fields
-        Their standardised rows and distance classes.
+        Their standardised rows and distance classes; no rows where nothing needs them.
     drawn : Draws or None
         Resampled correlation matrices.
     """
@@ -98,9 +98,12 @@ def group_of(name: str, part: PixelSample, model: PathModel, settings: Settings)
     else:
         codes = np.asarray(part.frame[settings.factor].cat.codes, dtype=np.int64)
         given, columns = within_classes(columns, names, codes)
+    at = places_of(part)
+    if at is None and settings.bootstrap is None:
+        return Group(name, given, Fields(np.zeros((0, len(names))), None), None)
     z = unit_columns(columns)
     drawn = draws(part, z, names, settings.bootstrap, settings.block_size) if np.isfinite(z).all() else None
-    return Group(name, given, Fields(z, places_of(part)), drawn)
+    return Group(name, given, Fields(z, at), drawn)
 
 
 def places_of(part: PixelSample) -> Lags | None:
@@ -133,10 +136,9 @@ def comparable_cases(groups: Mapping[str, Group], model: PathModel, target: str,
     common = _Scores(whole, estimate(measured, whole.given), model, target, settings.score, settings).weights
     scores: dict[str, Case] = {}
     for name in plain:
-        given, fields, sd = groups[name].given, groups[name].fields, whole.given.sd
+        given, sd = groups[name].given, whole.given.sd
         found = estimate(score_model(model), scored(given, common, model, sd))
-        z = unit_columns((fields.z * (given.sd / sd)) @ common.T)
-        scores[name] = Case(name, settings.score, found, Fields(z, fields.at), level)
+        scores[name] = Case(name, settings.score, found, _scored_fields(groups[name].fields, common * given.sd / sd), level)
     return [plain, scores]
 
 
@@ -186,6 +188,13 @@ def add_case(case: Case, target: str, drawn: Draws | None, rows: dict[str, Rows]
     rows["residual_spatial"] += residual_rows(case)
 
 
+def _scored_fields(fields: Fields, weights: Floats) -> Fields:
+    """Return the standardised scores of rows by weights (scores, p); no rows where nothing needs them."""
+    if fields.at is None:
+        return Fields(np.zeros((0, len(weights))), None)
+    return Fields(unit_columns(fields.z @ weights.T), fields.at)
+
+
 class _Scores:
     """The model of one kind of block scores in one group."""
 
@@ -194,7 +203,7 @@ class _Scores:
         self.keys = anchors(found.r, found.names, model, target, settings.keys)
         raw = weights(kind, found.r[None], found.names, model, target)[0]
         self.weights = anchored(raw, found.names, model, self.keys)
-        fields = Fields(unit_columns(group.fields.z @ self.weights.T), group.fields.at)
+        fields = _scored_fields(group.fields, self.weights)
         self.found = estimate(score_model(model), scored(group.given, self.weights, model, group.given.sd))
         self.case = Case(group.name, kind, self.found, fields, settings.confidence)
         self.drawn, self.drawn_weights = group.drawn, np.zeros((0, *self.weights.shape))

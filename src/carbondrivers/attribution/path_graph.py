@@ -57,6 +57,8 @@ class PathModel:
         Variables whose errors are correlated.
     also : tuple of str
         Variables that belong to the model without an arrow: they are independent of all others, given the outer causes.
+    order : tuple of str
+        All variables, outer causes first, causes before effects, by name where that leaves a choice; made from the others.
 
     Raises
     ------
@@ -77,6 +79,7 @@ class PathModel:
     blocks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     correlated: Sequence[Pair] = ()
     also: Sequence[str] = ()
+    order: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         equations = {k: tuple(sorted(_names(v, f"causes of {k!r}", 0))) for k, v in _items(self.equations, "equations")}
@@ -87,7 +90,10 @@ class PathModel:
         object.__setattr__(self, "correlated", tuple(pairs))
         object.__setattr__(self, "also", tuple(sorted(_names(self.also, "variables without an arrow", 0))))
         _check_blocks(self)
-        _check_cycles(self.graph())
+        graph = self.graph()
+        _check_cycles(graph)
+        ordered = nx.lexicographical_topological_sort(graph, key=lambda name: (name in equations, name))
+        object.__setattr__(self, "order", tuple(ordered))
         for pair in pairs:
             _check_pair(self, pair)
 
@@ -106,11 +112,6 @@ class PathModel:
     def exogenous(self) -> tuple[str, ...]:
         """Variables without an equation, sorted."""
         return tuple(sorted(name for name in self.order if name not in self.equations))
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        """All variables, outer causes first, causes before effects, by name where that leaves a choice."""
-        return tuple(nx.lexicographical_topological_sort(self.graph(), key=lambda name: (name in self.equations, name)))
 
     @property
     def edges(self) -> tuple[Pair, ...]:

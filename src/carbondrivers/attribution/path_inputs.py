@@ -9,7 +9,7 @@ import numpy as np
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_text import parse_model
 from carbondrivers.datasets.sample import PixelSample
-from carbondrivers.errors import DataError, OptionError, did_you_mean
+from carbondrivers.errors import DataError, OptionError, choose, did_you_mean
 
 
 def resolved(
@@ -78,4 +78,12 @@ def _refuse_unknown(sample: PixelSample, name: str, known: list[str]) -> None:
 
 def columns_of(part: PixelSample, names: Sequence[str]) -> np.ndarray:
     """Return the columns of some variables, (n, p), float64."""
-    return part.frame[list(names)].to_numpy(dtype=np.float64)
+    # Column after column: a table keeps each of them together.
+    return np.array([part.frame[name].to_numpy(dtype=np.float64) for name in names]).T
+
+
+def check_keys(model: PathModel, keys: Mapping[str, str]) -> None:
+    """Raise OptionError where a key names no used block, or no member of its block."""
+    for block, member in keys.items():
+        choose(block, model.used_blocks, "a block in keys")
+        choose(member, model.blocks[block], f"the key member of block {block!r}")

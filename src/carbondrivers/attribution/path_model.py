@@ -26,7 +26,7 @@ from carbondrivers.attribution.path_fit import (
 )
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_groups import adjusted, compare_groups
-from carbondrivers.attribution.path_inputs import resolved
+from carbondrivers.attribution.path_inputs import check_keys, resolved
 from carbondrivers.attribution.path_prune import prune_group
 from carbondrivers.attribution.path_result import COLUMNS, OBSERVED, PathResult, tabled
 from carbondrivers.attribution.path_rowwise import ASYMMETRIC, Asymmetric, RowOptions, fit_rowwise
@@ -140,7 +140,7 @@ def path_model(
     settings = _settings(sample, score, keys, factor, (confidence, replicates, seed), block_size, prune, alpha)
     whole, notes = resolved(sample, model, blocks)
     by_row = _row_options(sample, whole, settings, families, errors, cluster, asymmetric)
-    _check_keys(whole, settings.keys)
+    check_keys(whole, settings.keys)
     rows: dict[str, Rows] = {name: [] for name in COLUMNS}
     rows["equations"] = equation_rows(OBSERVED, whole.observed())
     if by_row.rowwise:
@@ -280,9 +280,3 @@ def _row_options(
             "write the equations with measured variables, or leave families and errors out"
         )
     return options
-
-
-def _check_keys(model: PathModel, keys: Mapping[str, str]) -> None:
-    for block, member in keys.items():
-        choose(block, model.used_blocks, "a block in keys")
-        choose(member, model.blocks[block], f"the key member of block {block!r}")

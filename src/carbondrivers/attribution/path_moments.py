@@ -1,8 +1,8 @@
 """Moments of many columns in one pass, and regressions and partial correlations from them: n never enters again.
 
-Sums are taken about the mean of each part, on columns scaled to their spread, and parts are joined by the update of Chan,
-Golub and LeVeque (1983, doi:10.2307/2683386), so that tables of any length stream through. Regressions solve on the
-correlation matrix by Cholesky; a matrix with a condition number above 1e12 is refused by the names of its columns.
+Sums are taken about the mean of each part, and parts are joined by the update of Chan, Golub and LeVeque (1983,
+doi:10.2307/2683386), so that tables of any length stream through. Regressions solve on the correlation matrix (columns
+centred and scaled) by Cholesky; a matrix with a condition number above 1e12 is refused by the names of its columns.
 """
 
 from __future__ import annotations
@@ -103,12 +103,10 @@ def _part(values: Floats, names: tuple[str, ...]) -> Moments:
     if not np.isfinite(mean).all():
         bad = names[int(np.flatnonzero(~np.isfinite(mean))[0])]
         raise DataError(f"{bad!r} holds a value that is missing or infinite: drop such rows before summing")
-    scale = np.ptp(values, axis=0)
-    scale = np.where(scale > 0.0, scale, 1.0)
-    z = (values - mean) / scale
-    shift = z.mean(axis=0)
-    z -= shift
-    return Moments(names, len(values), mean + shift * scale, (z.T @ z) * np.outer(scale, scale))
+    rest = values - mean
+    # What rounding left of the mean is taken out of the products, not of every row.
+    shift = rest.mean(axis=0)
+    return Moments(names, len(values), mean + shift, rest.T @ rest - len(values) * np.outer(shift, shift))
 
 
 def within_classes(columns: Floats, names: Sequence[str], codes: NDArray[np.int64]) -> tuple[Moments, Floats]:

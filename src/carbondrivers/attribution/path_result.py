@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from carbondrivers.attribution.result import Result
@@ -108,12 +110,20 @@ class PathResult(Result):
 
 def tabled(name: str, rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return rows as the table `name` of a PathResult, with all its columns and their types even where there is no row."""
-    frame = pd.DataFrame(rows, columns=list(COLUMNS[name]))
-    numbers = [c for c in frame.columns if c not in TEXTS]
-    frame[numbers] = frame[numbers].astype("float64")
-    texts = [c for c in frame.columns if c in TEXTS]
-    frame[texts] = frame[texts].astype("object").fillna("").astype("str")
-    return frame
+    if not rows:
+        return _empty(name).copy()
+    made: dict[str, object] = {}
+    for column in COLUMNS[name]:
+        if column in TEXTS:
+            made[column] = pd.array([str(row.get(column, "")) for row in rows], dtype="str")
+        else:
+            made[column] = np.array([row.get(column, np.nan) for row in rows], dtype=np.float64)
+    return pd.DataFrame(made)
+
+
+@cache
+def _empty(name: str) -> pd.DataFrame:
+    return pd.DataFrame({c: pd.Series([], dtype="str" if c in TEXTS else "float64") for c in COLUMNS[name]})
 
 
 TEXTS = frozenset(

@@ -21,14 +21,14 @@ from scipy import special
 from carbondrivers.attribution.effective_size import Lags, products, spatial_size
 from carbondrivers.attribution.fit_indices import fit_indices
 from carbondrivers.attribution.inference import Floats
-from carbondrivers.attribution.path_claims import fisher_c
+from carbondrivers.attribution.path_claims import SMALL_N, fisher_c
 from carbondrivers.attribution.path_effects import effects_of, plan
 from carbondrivers.attribution.path_families import Equation, ErrorKind, Family, check_response, fit_equation, two_sided
 from carbondrivers.attribution.path_fit import places_of
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_inputs import columns_of
 from carbondrivers.attribution.path_result import OBSERVED
-from carbondrivers.attribution.path_tables import SATURATED, SMALL_N, Rows, delta_rows, few_claims
+from carbondrivers.attribution.path_tables import SATURATED, Rows, delta_rows, few_claims
 from carbondrivers.datasets.sample import PixelSample
 
 Asymmetric = Literal["order", "conserve"]

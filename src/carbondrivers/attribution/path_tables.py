@@ -10,8 +10,16 @@ from scipy import special, stats
 
 from carbondrivers.attribution.effective_size import products, spatial_size
 from carbondrivers.attribution.fit_indices import FitIndices, discrepancy, fit_indices, srmr_of
-from carbondrivers.attribution.inference import Floats, two_sided_t
-from carbondrivers.attribution.path_claims import FEW_CLAIMS, Fields, claim_rows, equivalence_p, fisher_c
+from carbondrivers.attribution.inference import LN10, Floats, two_sided_t
+from carbondrivers.attribution.path_claims import (
+    FEW_CLAIMS,
+    SMALL_N,
+    Fields,
+    claim_rows,
+    corrected_name,
+    equivalence_p,
+    fisher_c,
+)
 from carbondrivers.attribution.path_effects import Effects, Plan, effects_of
 from carbondrivers.attribution.path_estimates import Estimates
 from carbondrivers.attribution.path_joint import implied_jointly
@@ -19,7 +27,6 @@ from carbondrivers.attribution.path_joint import implied_jointly
 Rows = list[dict[str, object]]
 NEGLIGIBLE_R = 0.1
 SATURATED = "saturated: every pair has an arrow, so that nothing is left to test"
-SMALL_N = "no corrected P: too few effective observations for a test"
 
 
 @dataclass(slots=True, eq=False)
@@ -68,36 +75,39 @@ class Case:
 
 def coefficient_rows(case: Case, sizes: Floats) -> Rows:
     """Return one row an arrow."""
-    found = case.found
+    found, edges = case.found, case.found.model.edges
     sd = dict(zip(found.names, found.moments.sd, strict=True))
+    one = [found.regressions[response] for response, _ in edges]
+    place = [found.model.equations[response].index(driver) for response, driver in edges]
+    value = np.array([e.coefficients[k] for e, k in zip(one, place, strict=True)])
+    vif = np.array([e.inverse[k, k] for e, k in zip(one, place, strict=True)])
+    left = np.array([e.unexplained for e in one])
+    scale = np.array([sd[response] / sd[driver] for response, driver in edges])
+    df = np.array([found.df(response) for response, _ in edges], dtype=np.float64)
+    df_eff = sizes - (found.moments.n - df)
+    error = np.sqrt(left * vif / df)
+    naive = t_tests(value, error, scale, df, case.confidence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        corrected = t_tests(value, error * np.sqrt(df / df_eff), scale, df_eff, case.confidence)
+    columns = {"estimate": value * scale, "std_estimate": value, "std_error": error * scale, "n_eff": sizes, "vif": vif}
+    columns |= naive | {corrected_name(key): v for key, v in corrected.items()}
     rows: Rows = []
-    for (response, driver), size in zip(found.model.edges, sizes, strict=True):
-        one = found.regressions[response]
-        k = found.model.equations[response].index(driver)
-        scale, df = sd[response] / sd[driver], float(found.df(response))
-        value, inflation = float(one.coefficients[k]), float(one.inverse[k, k])
-        error = float(np.sqrt(one.unexplained * inflation / df))
-        df_eff = size - found.moments.lost - len(one.coefficients)
-        wide = float(np.sqrt(df / df_eff)) if df_eff >= 1.0 else np.nan
-        note = SMALL_N if case.fields.at is not None and not df_eff >= 1.0 else ""
-        rows.append(
-            {"response": response, "driver": driver, "estimate": value * scale, "std_estimate": value,
-             "std_error": error * scale, "n": found.moments.n, "n_eff": size, "vif": inflation, "note": note}
-            | _t_test(value, error, scale, df, case.confidence)
-            | {f"{key}_eff" if not key.startswith("ci") else key.replace("ci_", "ci_eff_"): v
-               for key, v in _t_test(value, error * wide, scale, df_eff, case.confidence).items()}
-        )  # fmt: skip
+    for i, (response, driver) in enumerate(edges):
+        note = SMALL_N if case.fields.at is not None and not df_eff[i] >= 1.0 else ""
+        row: dict[str, object] = {"response": response, "driver": driver, "n": found.moments.n, "note": note}
+        rows.append(row | {key: v[i] for key, v in columns.items()})
     return case.keyed(rows)
 
 
-def _t_test(value: float, error: float, scale: float, df: float, confidence: float) -> dict[str, float]:
-    if not (np.isfinite(error) and df >= 1.0):
-        return dict.fromkeys(("statistic", "df", "p", "log10_p", "ci_low", "ci_high"), np.nan)
+def t_tests(value: Floats, error: Floats, scale: Floats, df: Floats, confidence: float) -> dict[str, Floats]:
+    """Return t, df, p, log10 p and interval (in units, by `scale`) of coefficients, (k,) each; NaN where df is below 1."""
+    known = np.isfinite(error) & (df >= 1.0)
+    df, error = np.where(known, df, np.nan), np.where(known, error, np.nan)
     t = value / error
-    p, log10_p = two_sided_t(np.array([t]), df)
-    reach = float(special.stdtrit(df, 0.5 + confidence / 2.0)) * error
+    p, log10_p = two_sided_t(t, df)
+    reach = special.stdtrit(df, 0.5 + confidence / 2.0) * error
     ends = {"ci_low": (value - reach) * scale, "ci_high": (value + reach) * scale}
-    return {"statistic": t, "df": df, "p": float(p[0]), "log10_p": float(log10_p[0])} | ends
+    return {"statistic": t, "df": df, "p": p, "log10_p": log10_p} | ends
 
 
 def r2_rows(case: Case) -> Rows:
@@ -121,9 +131,9 @@ def r2_rows(case: Case) -> Rows:
 def claims_of(case: Case) -> Rows:
     """Return one row a claim, with the p of a negligible partial correlation."""
     rows = claim_rows(case.found, case.fields, case.confidence)
-    for row in rows:
-        row["p_equivalent"] = equivalence_p(float(str(row["r_partial"])), float(str(row["df"])), NEGLIGIBLE_R)
-    return case.keyed(rows)
+    r, df = (np.array([row[key] for row in rows], dtype=np.float64) for key in ("r_partial", "df"))
+    alike = equivalence_p(r, df, NEGLIGIBLE_R)
+    return case.keyed([row | {"p_equivalent": p} for row, p in zip(rows, alike, strict=True)])
 
 
 def indices(found: Estimates) -> FitIndices:
@@ -215,20 +225,22 @@ def delta_rows(
     """
     pairs = effects.errors(covariance), _corrected_errors(effects, covariance, wide)
     z = float(special.ndtri(0.5 + confidence / 2.0))
+    value = effects.standardised
+    # An effect without a pathway is 0 by the model: it has no error and no test.
+    error, error_eff = (np.where(pairs[0] == 0.0, np.nan, e) for e in pairs)
+    with np.errstate(invalid="ignore"):
+        log10_p = (np.log(2.0) + stats.norm.logsf(np.abs(value / error))) / LN10
+        p_eff = 2.0 * special.ndtr(-np.abs(value / error_eff))
+    columns = {
+        "std_estimate": value, "std_error": error, "statistic": value / error, "p": 10.0**log10_p, "log10_p": log10_p,
+        "ci_low": value - z * error, "ci_high": value + z * error, "std_error_eff": error_eff, "p_eff": p_eff,
+        "ci_eff_low": value - z * error_eff, "ci_eff_high": value + z * error_eff,
+    }  # fmt: skip
     rows: Rows = []
-    for (source, level, path), value, error, error_eff in zip(effects.keys, effects.standardised, *pairs, strict=True):
-        if error == 0.0:
-            error = error_eff = np.nan
-        statistic = value / error
-        log10_p = (np.log(2.0) + stats.norm.logsf(abs(statistic))) / np.log(10.0)
-        corrected = 2.0 * stats.norm.sf(abs(value / error_eff))
-        rows.append(
-            {"driver": source, "response": wanted.target, "level": level, "path": path,
-             "estimate": value * sd[wanted.target] / sd[source], "std_estimate": value, "std_error": error,
-             "statistic": statistic, "p": 10.0**log10_p, "log10_p": log10_p, "ci_low": value - z * error,
-             "ci_high": value + z * error, "std_error_eff": error_eff, "p_eff": corrected,
-             "ci_eff_low": value - z * error_eff, "ci_eff_high": value + z * error_eff}
-        )  # fmt: skip
+    for i, (source, level, path) in enumerate(effects.keys):
+        row: dict[str, object] = {"driver": source, "response": wanted.target, "level": level, "path": path}
+        row["estimate"] = value[i] * sd[wanted.target] / sd[source]
+        rows.append(row | {key: v[i] for key, v in columns.items()})
     return rows
 
 
