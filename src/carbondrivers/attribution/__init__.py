@@ -25,6 +25,7 @@ from carbondrivers.attribution.registry import Method, methods
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.seasonal_trend import SeasonalTrendResult, seasonal_trend
 from carbondrivers.attribution.seasonality import SeasonalityResult, seasonality
+from carbondrivers.attribution.sem_export import model_text
 from carbondrivers.attribution.stability import StabilityResult, stability
 from carbondrivers.attribution.time_correlation import TimeCorrelationResult, time_correlation
 from carbondrivers.attribution.transitions import transitions
@@ -69,6 +70,7 @@ __all__ = [
     "group_series",
     "latent_model",
     "methods",
+    "model_text",
     "path_model",
     "persistence",
     "profile",
