@@ -13,7 +13,7 @@ from carbondrivers.attribution.latent_blocks import block_covariance, block_mome
 from carbondrivers.attribution.latent_model import LatentResult, latent_model
 from carbondrivers.attribution.latent_optimiser import optimum
 from carbondrivers.attribution.latent_spec import LatentModel, Parameter
-from carbondrivers.datasets import Driver, PixelSample
+from carbondrivers.datasets import PixelSample
 from carbondrivers.errors import OptionError
 
 from .conftest import REFERENCE
@@ -376,4 +376,4 @@ def test_options_have_closed_ranges() -> None:
 def test_text_reads_back() -> None:
     model = LatentModel.parse(DEMOCRACY)
     assert LatentModel.parse(model.text()) == model
-    assert Driver("x").name == "x" and model.exogenous == ("ind60",)
+    assert model.exogenous == ("ind60",) and len(model.correlated) == 6

@@ -62,6 +62,12 @@ def test_block_diagrams_are_clean_and_say_what_the_tables_say(sample: PixelSampl
     assert f"R² = {r2:.2f}" in words
 
 
+def test_correlated_errors_are_said(sample: PixelSample) -> None:
+    result = path_model(sample, model="TEM ~ DEM; PRE ~ DEM; NEP ~ TEM + PRE; TEM ~~ PRE")
+    words = " ".join(_words(pictures(result, journal("jal"))[0].figure)).replace("\n", " ")
+    assert "correlated errors, not drawn: PRE and TEM" in words or "correlated errors, not drawn: TEM and PRE" in words
+
+
 def test_latent_diagrams_are_clean(sample: PixelSample) -> None:
     result = latent_model(sample, model=LATENT)
     found = pictures(result, journal("jal"))

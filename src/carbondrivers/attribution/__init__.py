@@ -36,6 +36,7 @@ from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.scale_curve import ScaleCurveResult, scale_curve
 from carbondrivers.attribution.seasonal_trend import SeasonalTrendResult, seasonal_trend
 from carbondrivers.attribution.seasonality import SeasonalityResult, seasonality
+from carbondrivers.attribution.sem_export import model_text
 from carbondrivers.attribution.spatial_association import SpatialAssociationResult, spatial_association
 from carbondrivers.attribution.stability import StabilityResult, stability
 from carbondrivers.attribution.time_correlation import TimeCorrelationResult, time_correlation
@@ -106,6 +107,7 @@ __all__ = [
     "latent_model",
     "make_folds",
     "methods",
+    "model_text",
     "optimal_zones",
     "optimise_strata",
     "optimum",

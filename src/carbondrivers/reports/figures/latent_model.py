@@ -148,8 +148,9 @@ def _foot(result: LatentResult, group: str) -> list[str]:
             said.append(f"{measure.upper()} = {panels.decimals(float(fit['estimate'][measure]), 3)}")
     n_eff = f" (effective n = {panels.count(float(fit['n']['chi2_eff']))})" if "chi2_eff" in fit.index else ""
     said.append(f"n = {panels.count(float(fit['n'].iloc[0]))}{n_eff}")
-    said += ["in the boxes standardised loadings", sem_diagram.STARS]
-    return said
+    covariances = int((result.coefficients[result.coefficients["group"] == group]["level"] == "covariance").sum())
+    said += [f"covariances, not drawn: {covariances} (in the table)"] if covariances else []
+    return [*said, "in the boxes standardised loadings", sem_diagram.STARS]
 
 
 def _caption(result: LatentResult, group: str) -> str:

@@ -21,6 +21,7 @@ from carbondrivers.reports.style import Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
 from carbondrivers.reports.words import p_text
 
+MOST_PAIRS = 4
 SCORES = {"composite": "composite scores", "pc1": "first components", "mean": "means", "sheaf": "sheaf coefficients"}
 
 
@@ -174,8 +175,13 @@ def _fit_words(result: PathResult, group: str, kind: str) -> list[str]:
     )
     members = f"; weights of members: {SCORES[kind]}" if kind in SCORES else ""
     said.append(f"standardised coefficients{members}")
-    said.append(sem_diagram.STARS)
-    return said
+    pairs = result.equations[(result.equations["method"] == kind) & (result.equations["level"] == "correlated")]
+    if len(pairs):
+        named = [f"{box_label(result, a)} and {box_label(result, b)}" for a, b in _pairs(pairs)]
+        said.append(
+            f"correlated errors, not drawn: {', '.join(named[:MOST_PAIRS])}{', ...' if len(named) > MOST_PAIRS else ''}"
+        )
+    return [*said, sem_diagram.STARS]
 
 
 def _caption(result: PathResult, group: str, kind: str) -> str:
