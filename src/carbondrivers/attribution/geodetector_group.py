@@ -200,7 +200,7 @@ class Group:
             return {}
         fields = [correlations(self.y, where)]
         residual = self._standard_residual(driver)
-        fields += [] if residual is None else [correlations(residual, where)]
+        fields += [] if residual is None else [correlations(residual, where, to_zero=True)]
         among = sums_among(where, fields, cut.codes, cut.cells, self.weights)
         self._among[driver] = among[1] if len(among) > 1 else None
         form = centred_form(among[0], self.moments[driver].weight)
@@ -344,7 +344,8 @@ def _as_given(column: pd.Series) -> tuple[Codes, list[str], Floats | None] | Non
     """Return the strata of a categorical column all of whose classes occur, which needs no sorting; else None."""
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return None
-    codes, names = column.cat.codes.to_numpy(dtype=np.int64), [str(c) for c in column.cat.categories]
+    codes: Codes = np.asarray(column.cat.codes, dtype=np.int64)
+    names = [str(c) for c in column.cat.categories]
     return (codes, names, None) if len(names) and np.bincount(codes, minlength=len(names)).all() else None
 
 
