@@ -243,10 +243,11 @@ def _letters(means: pd.DataFrame, risks: pd.DataFrame) -> list[str]:
     """Return the compact letters of one driver's strata, by the corrected P where there are any."""
     decided = "p_eff_adjusted" if risks["p_eff_adjusted"].notna().any() else "p_adjusted"
     place = {name: i for i, name in enumerate(means["level"])}
-    differ = np.zeros((len(means), len(means)), dtype=bool)
+    differ, judged = np.zeros((len(means), len(means)), dtype=bool), np.zeros(len(means), dtype=bool)
     for one, two, p in zip(risks["level"], risks["level_2"], risks[decided], strict=True):
         differ[place[one], place[two]] = differ[place[two], place[one]] = p < ALPHA
-    return letters(means["estimate"].to_numpy(dtype=np.float64), differ)
+        judged[[place[one], place[two]]] |= bool(np.isfinite(p))
+    return letters(np.where(judged, means["estimate"].to_numpy(dtype=np.float64), np.nan), differ)
 
 
 def pair_table(pairs: list[dict[str, object]], adjust: str) -> pd.DataFrame:

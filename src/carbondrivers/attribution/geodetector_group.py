@@ -99,17 +99,22 @@ class Group:
         """Rows; with weights as many rows of equal weight as they are worth."""
         return self.n / self.kish
 
+    @property
+    def draws(self) -> bool:
+        """Whether P come from data drawn anew."""
+        return self.options.p_method in ("permutation", "spatial")
+
     def factor_rows(self) -> list[Row]:
         """Return one row a driver."""
         rows = [self.head | {"driver": d, "n": self.n, "method": self.cuts[d].method} | self._factor(d) for d in self.cuts]
-        judged = [row for row in rows if np.isfinite(float(str(row.get("statistic", np.nan))))]
+        judged = [row for row in rows if self.draws and np.isfinite(float(str(row.get("statistic", np.nan))))]
         self.put_chance(judged, [self._trial(str(row["driver"])) for row in judged])
         return rows
 
     def put_chance(self, rows: list[Row], trials: list[Trial]) -> None:
         """Write the P of permutations or of the spatial null into rows, where it was asked for."""
         chosen, places = self.options.p_method, None
-        if chosen not in ("permutation", "spatial") or not trials:
+        if not trials:
             return
         if chosen == "spatial":
             places = self.part.frame[list(self.part.coordinates or ())].to_numpy(dtype=np.float64)
@@ -142,7 +147,7 @@ class Group:
             pair = Pair(self, (one, two), tables[one, two])
             interactions.append(head | pair.interaction())
             ecological.append(head | pair.ecological())
-            if np.isfinite(float(str(interactions[-1]["statistic"]))):
+            if self.draws and np.isfinite(float(str(interactions[-1]["statistic"]))):
                 judged.append(interactions[-1])
                 trials.append(pair.trial())
         self.put_chance(judged, trials)
@@ -195,7 +200,7 @@ class Group:
             return {}
         fields = [correlations(self.y, where)]
         residual = self._standard_residual(driver)
-        fields += [] if residual is None else [correlations(residual, where)]
+        fields += [] if residual is None else [correlations(residual, where, to_zero=True)]
         among = sums_among(where, fields, cut.codes, cut.cells, self.weights)
         self._among[driver] = among[1] if len(among) > 1 else None
         form = centred_form(among[0], self.moments[driver].weight)
@@ -220,7 +225,7 @@ class Group:
         return self._among.get(driver)
 
     def _cut(self, column: pd.Series) -> Cut:
-        codes, names, borders = stratify(column, self.options.method, self.options.classes)
+        codes, names, borders = _as_given(column) or stratify(column, self.options.method, self.options.classes)
         how = "classes as given" if borders is None else f"{self.options.method}, {len(names)} classes"
         flaw = strata_flaw(len(names), self.n, self.total > 0.0)
         return Cut(codes, names, borders, how, flaw)
@@ -303,7 +308,8 @@ class Pair:
         return np.bincount(self._codes(), self.group.weights**2, minlength=self.table.count.size).astype(np.float64)
 
     def _sums(self) -> Floats | None:
-        where, residual = self.group.places.get(PAIR_SIDE), self._residual()
+        where = self.group.places.get(PAIR_SIDE)
+        residual = self._residual() if where is not None else None
         if where is None or residual is None:
             return None
         fields = [correlations(residual, where)]
@@ -332,6 +338,15 @@ def _weights(part: PixelSample) -> Floats | None:
         return None
     weights = part.frame[part.weights].to_numpy(dtype=np.float64)
     return np.asarray(weights / weights.mean(), dtype=np.float64)
+
+
+def _as_given(column: pd.Series) -> tuple[Codes, list[str], Floats | None] | None:
+    """Return the strata of a categorical column all of whose classes occur, which needs no sorting; else None."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return None
+    codes: Codes = np.asarray(column.cat.codes, dtype=np.int64)
+    names = [str(c) for c in column.cat.categories]
+    return (codes, names, None) if len(names) and np.bincount(codes, minlength=len(names)).all() else None
 
 
 def _places(part: PixelSample, side: int) -> Places | None:

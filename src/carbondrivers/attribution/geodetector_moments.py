@@ -24,6 +24,7 @@ Codes = NDArray[np.int64]
 AnyCodes = NDArray[np.integer]
 # Two groups of this many cells cross to a table that stays in the nearest caches, and so do the joint codes of a block of rows.
 PACK_CELLS, BLOCK = 64, 1 << 14
+WIDE = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,20 @@ def cell_moments(y: Floats, codes: AnyCodes, cells: int, weights: Floats | None 
     if len(y) == 0:
         return Moments(np.zeros(cells, dtype=np.int64), *(np.zeros(cells) for _ in range(3)))
     origin = float(y.mean())
-    apart = y - origin
-    count = np.bincount(codes, minlength=cells).astype(np.int64)
-    weight = count.astype(np.float64) if weights is None else _sums(codes, weights, cells)
-    mean = _ratio(_sums(codes, apart if weights is None else weights * apart, cells), weight)
-    left = (apart - mean[codes]) ** 2
-    square = _sums(codes, left if weights is None else weights * left, cells)
+    rows = [slice(start, start + WIDE) for start in range(0, len(y), WIDE)]
+    count, weight, first, square = np.zeros(cells, dtype=np.int64), *(np.zeros(cells) for _ in range(3))
+    for part in rows:
+        apart, place = y[part] - origin, codes[part].astype(np.int64, copy=False)
+        count += np.bincount(place, minlength=cells)
+        if weights is not None:
+            weight += _sums(place, weights[part], cells)
+        first += _sums(place, apart if weights is None else weights[part] * apart, cells)
+    weight = count.astype(np.float64) if weights is None else weight
+    mean = _ratio(first, weight)
+    for part in rows:
+        place = codes[part].astype(np.int64, copy=False)
+        left = (y[part] - origin - mean[place]) ** 2
+        square += _sums(place, left if weights is None else weights[part] * left, cells)
     return Moments(count, weight, np.where(count > 0, mean + origin, 0.0), square)
 
 

@@ -65,7 +65,8 @@ def effective(moments: Moments, among: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         size = moments.weight**2 / np.where(own > 0.0, own, np.nan)
     size = np.minimum(size, size_of(moments))
-    return np.where(size >= 1.0, size, np.nan)
+    # A single row is worth one row, whatever rounding says.
+    return np.where(size >= 1.0 - 1e-9, np.maximum(size, 1.0), np.nan)
 
 
 def _interval(mean: Floats, error: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats]:

@@ -71,10 +71,25 @@ def places_of(xy: Floats, side: int, *, geographic: bool = False) -> Places:
     return Places(at, cell.reshape(-1).astype(np.int64), occupied)
 
 
-def correlations(values: Floats, places: Places) -> Correlations:
-    """Estimate the correlations of a field, (n,), by rings of distance; it must vary."""
+def correlations(values: Floats, places: Places, *, to_zero: bool = False) -> Correlations:
+    """Estimate the correlations of a field, (n,), by rings of distance; it must vary.
+
+    Parameters
+    ----------
+    values
+        The field.
+    places
+        Of the rows.
+    to_zero
+        Whether they end at the first ring that is not positive, as the variance of a mean needs: residuals sum to nought,
+        so that all rings together would say that their mean is exact (initial positive sequence; Geyer 1992,
+        doi:10.1214/ss/1177011137).
+    """
     at = places.at
     ring = np.divide(products(values, at), at.pairs, out=np.zeros(len(at.pairs)), where=at.pairs > 0.0)
+    if to_zero:
+        ends = np.flatnonzero((at.pairs > 0.0) & (ring <= 0.0))
+        ring[ends[0] if len(ends) else len(ring) :] = 0.0
     kernel = ring[at.ring].reshape(at.shape)
     return Correlations(fft.rfft2(kernel).real, 1.0 - float(ring[0]))
 
