@@ -197,7 +197,7 @@ def _curve(
         for driver in part.drivers:
             column = _coarse(frame[driver.name], of, count)
             row: dict[str, object] = {"driver": driver.name, "value": side, "n": count, "note": ""}
-            yield row | _share(y, column, method, classes, units, bootstrap)
+            yield row | explained(y, column, method, classes, units, bootstrap)
 
 
 def _mean(values: Floats, of: Codes, count: int) -> Floats:
@@ -216,17 +216,29 @@ def _coarse(column: pd.Series, of: Codes, count: int) -> pd.Series:
     return pd.Series(made, name=column.name).cat.remove_unused_categories()
 
 
-def _share(
+def explained(
     y: Floats, column: pd.Series, method: StrataMethod, classes: int, units: Units, bootstrap: Bootstrap
 ) -> dict[str, object]:
-    """Return q, epsilon2 and its interval of one driver on one grid."""
+    """Return q, epsilon2 and its interval of one driver in the cells of one grid, or a note why there is none.
+
+    Parameters
+    ----------
+    y
+        Response of the cells, shape (n,).
+    column
+        The driver in the cells.
+    method, classes
+        How a measured driver is cut.
+    units, bootstrap
+        Blocks of the cells, and how they are resampled.
+    """
     if column.nunique() < 2 or not np.ptp(y) > 0.0:
-        return {"note": "undefined: one class only, or a constant response, in the cells of this size"}
+        return {"note": "undefined: one class only, or a constant response, in these cells"}
     codes, names, borders = stratify(column, method, classes)
     n, cells = len(y), len(names)
     how = "classes as given" if borders is None else f"{method}, {cells} classes"
     if cells < 2 or n <= cells:
-        return {"method": how, "note": "undefined: one class only, or as many classes as cells, at this size"}
+        return {"method": how, "note": "undefined: one class only, or as many classes as cells"}
     scaled = (y - y.mean()) / np.ptp(y)
     q = q_of(cell_moments(scaled, codes, cells))
     low, high = epsilon2_interval(scaled, codes, cells, units, bootstrap)

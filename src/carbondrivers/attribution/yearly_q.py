@@ -17,14 +17,13 @@ import pandas as pd
 import xarray as xr
 
 from carbondrivers.attribution import trend_kernels as kernels
-from carbondrivers.attribution.geodetector_bootstrap import epsilon2_interval
-from carbondrivers.attribution.geodetector_moments import cell_moments, q_of
 from carbondrivers.attribution.grid_blocks import blocks_of
 from carbondrivers.attribution.inference import Floats, adjust_within
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import Bootstrap, Units, bootstrap_of
 from carbondrivers.attribution.result import Result
-from carbondrivers.attribution.strata import STRATA_METHODS, StrataMethod, stratify
+from carbondrivers.attribution.scale_curve import explained
+from carbondrivers.attribution.strata import STRATA_METHODS, StrataMethod
 from carbondrivers.attribution.time_stacks import JoinedStacks, joined_stacks, variables_of
 from carbondrivers.attribution.trend_tests import outcome
 from carbondrivers.datasets.sample import ALL
@@ -171,23 +170,9 @@ def _years(
         full = ~np.isnan(values).any(axis=0)
         units = Units(np.unique(blocks[full], return_inverse=True)[1].reshape(-1).astype(np.int64), "blocks")
         for driver, x in zip(given.names, values[1:, full], strict=True):
-            yield {"driver": driver, "year": year, "n": int(full.sum())} | _share(
-                values[0, full], x, method, classes, units, bootstrap
+            yield {"driver": driver, "year": year, "n": int(full.sum()), "note": ""} | explained(
+                values[0, full], pd.Series(x), method, classes, units, bootstrap
             )
-
-
-def _share(y: Floats, x: Floats, method: StrataMethod, classes: int, units: Units, bootstrap: Bootstrap) -> dict[str, object]:
-    """Return q, epsilon2 and its interval of one driver in one year."""
-    if len(y) <= classes or not np.ptp(y) > 0.0 or not np.ptp(x) > 0.0:
-        return {"note": "undefined: too few cells, or no variance, in this year"}
-    codes, names, _ = stratify(pd.Series(x), method, classes)
-    scaled, n, cells = (y - y.mean()) / np.ptp(y), len(y), len(names)
-    q = q_of(cell_moments(scaled, codes, cells))
-    low, high = epsilon2_interval(scaled, codes, cells, units, bootstrap)
-    return {
-        "q": q, "epsilon2": 1.0 - (1.0 - q) * (n - 1) / (n - cells), "ci_low": low, "ci_high": high, "cells": cells,
-        "n_units": int(units.codes.max()) + 1, "note": "",
-    }  # fmt: skip
 
 
 def _trend(driver: str, rows: pd.DataFrame, years: Floats) -> dict[str, object]:
