@@ -86,6 +86,9 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     (True, True)
     """
 
+    _model: Grower
+    _arrays: TreeArrays | None
+
     def __init__(
         self,
         *,
@@ -145,6 +148,7 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         bins = len(table) + 1 if self.max_bin is None or settings.grown_by == "gbr" else self.max_bin
         self._codes: DriverCodes = driver_codes(table, levels, bins)
         codes = self._codes.encode(table)
+        self._arrays = None
         self._model = grower(
             codes, (answer - self._origin) / self._scale, weights, self._codes, settings, self.seed, self.threads
         )
@@ -222,8 +226,6 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         whole_number(self.seed, 0, "seed")
         if self.max_bin is not None:
             whole_number(self.max_bin, 2, "max_bin")
-        self._arrays: TreeArrays | None = None
-        self._model: Grower
         return settings
 
     def _table(self, X: ArrayLike | pd.DataFrame) -> Floats:
@@ -317,8 +319,8 @@ def _classes_of(X: Any, places: Sequence[int]) -> dict[int, Any]:
     return found
 
 
-def _numbered(column: pd.Series, classes: Sequence[object], name: object) -> Floats:
-    codes = pd.Index(classes).get_indexer(pd.Index(column.tolist()))
+def _numbered(column: pd.Series, classes: Sequence[Any], name: object) -> Floats:
+    codes = pd.Index(list(classes), dtype=object).get_indexer(pd.Index(column.tolist(), dtype=object))
     if (codes < 0).any():
         unseen = sorted({str(v) for v in column[codes < 0]})
         raise DataError(

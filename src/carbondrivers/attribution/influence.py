@@ -266,7 +266,8 @@ def _grid(
     complexity: Sequence[int], rate: Sequence[float], bag: Sequence[float], least: int, distribution: Any, engine: Engine
 ) -> tuple[TreeSettings, ...]:
     choose(distribution, ("gaussian", "laplace"), "distribution")
-    for values, name in ((complexity, "tree_complexity"), (rate, "learning_rate"), (bag, "bag_fraction")):
+    given: tuple[tuple[Any, str], ...] = ((complexity, "tree_complexity"), (rate, "learning_rate"), (bag, "bag_fraction"))
+    for values, name in given:
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
             raise OptionError(f"{name} must be a list of one value or more, such as [5], got {values!r}")
     settings = [checked_settings(c, r, b, least, distribution, engine) for c, r, b in product(complexity, rate, bag)]

@@ -128,7 +128,7 @@ def noise_floor(task: Task, settings: TreeSettings, trees: int, *, sets: int, se
     """
     rng = np.random.default_rng(seed)
     shadows = Shadows(task.xy, task.x, task.on.levels)
-    twice = DriverCodes(*(part * 2 for part in (task.on.borders, task.on.levels, task.on.values)))
+    twice = DriverCodes(task.on.borders * 2, task.on.levels * 2, task.on.values * 2)
     p, highest, beside = len(task.names), np.empty(sets), np.empty((sets, len(task.names)))
     for i in range(sets):
         codes = np.concatenate([task.codes, task.on.encode(shadows.draw(rng))], axis=1)

@@ -116,18 +116,19 @@ def _shuffled(codes: Single, columns: Sequence[int], cells: Rows, rng: np.random
     changed = codes.copy()
     at = np.argsort(cells, kind="stable")
     drawn = np.lexsort((rng.random(len(cells)), cells))
-    changed[np.ix_(at, list(columns))] = codes[np.ix_(drawn, list(columns))]
+    own = np.asarray(columns, dtype=np.int64)
+    changed[at[:, None], own] = codes[drawn[:, None], own]
     return changed
 
 
 def _alike(codes: Single, j: int, train: Rows, test: Rows) -> Rows:
     """Return the cell of each test row: rows that the other drivers put alike."""
-    others = [k for k in range(codes.shape[1]) if k != j]
-    if not others:
+    others = np.flatnonzero(np.arange(codes.shape[1]) != j)
+    if not len(others):
         return np.zeros(len(test), dtype=np.int64)
     tree = DecisionTreeRegressor(max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS, random_state=0)
-    tree.fit(codes[np.ix_(train, others)], codes[train, j])
-    return np.asarray(tree.apply(codes[np.ix_(test, others)]), dtype=np.int64)
+    tree.fit(codes[train[:, None], others], codes[train, j])
+    return np.asarray(tree.apply(codes[test[:, None], others]), dtype=np.int64)
 
 
 def _shap(

@@ -127,7 +127,7 @@ class XgboostGrower:
     ) -> None:
         import xgboost
 
-        self._on, self._base, self._xgboost = on, first_estimate(y, weights, settings.distribution), xgboost
+        self._on, self._base = on, first_estimate(y, weights, settings.distribution)
         objective = "reg:squarederror" if settings.distribution == "gaussian" else "reg:absoluteerror"
         self._parameters: dict[str, Any] = {
             "tree_method": "hist", "grow_policy": "lossguide", "max_leaves": settings.tree_complexity + 1, "max_depth": 0,
@@ -136,10 +136,14 @@ class XgboostGrower:
             "max_cat_threshold": max([1, *on.levels]), "objective": objective, "base_score": 0.0, "nthread": threads,
             "seed": seed, "verbosity": 0,
         }  # fmt: skip
-        self._rows = xgboost.QuantileDMatrix(
+        self._rows: Any = xgboost.QuantileDMatrix(
             codes, label=y - self._base, weight=weights, feature_types=on.kinds, max_bin=on.bins, nthread=threads
         )
         self._booster = xgboost.Booster(self._parameters, [self._rows])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is kept of it: the trees, not the rows that they were grown on."""
+        return self.__dict__ | {"_rows": None}
 
     @property
     def base(self) -> float:
@@ -158,7 +162,9 @@ class XgboostGrower:
 
     def matrix(self, codes: Single) -> Any:
         """Return codes as xgboost takes them; a matrix that is predicted again only costs the trees that were added."""
-        return self._xgboost.DMatrix(codes, feature_types=self._on.kinds, nthread=self._parameters["nthread"])
+        import xgboost
+
+        return xgboost.DMatrix(codes, feature_types=self._on.kinds, nthread=self._parameters["nthread"])
 
     def predict(self, codes: Single, trees: int | None = None) -> Floats:
         """Return the score with the first `trees` trees."""

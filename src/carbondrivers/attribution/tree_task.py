@@ -102,8 +102,9 @@ class Task:
 
 def part_of(on: DriverCodes, columns: Sequence[int]) -> DriverCodes:
     """Return the split points of some columns, in the order given."""
-    parts = [tuple(getattr(on, name)[j] for j in columns) for name in ("borders", "levels", "values")]
-    return DriverCodes(*parts)
+    own = list(columns)
+    borders, values = tuple(on.borders[j] for j in own), tuple(on.values[j] for j in own)
+    return DriverCodes(borders, tuple(on.levels[j] for j in own), values)
 
 
 def task_of(sample: PixelSample, max_bin: int | None = MAX_BIN, threads: int = 1) -> Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -70,7 +70,7 @@ def _run(inputs: Inputs, options: BoostedTreesOptions, results: Mapping[str, Res
     given = options.model_dump(exclude={"folds", "nep_inputs"})
     size = None if options.folds.size == "auto" else options.folds.size
     named = options.nep_inputs if options.nep_inputs is not None else _inputs_of_nep(inputs)
-    folds = {"folds": options.folds.kind, "n_folds": options.folds.n, "block_size": size}
+    folds: dict[str, Any] = {"folds": options.folds.kind, "n_folds": options.folds.n, "block_size": size}
     return influence(inputs.sample, seed=inputs.seed, nep_inputs=named, **folds, **given)
 
 
