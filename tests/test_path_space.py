@@ -225,3 +225,19 @@ def test_pruning_everything_is_refused() -> None:
     part = PixelSample.from_frame(frame, response="NEP", drivers={"a": "climate"})
     result = path_model(part, model="NEP ~ a", prune="descriptive", alpha=1e-6, replicates=0)
     assert any("No pruned model of group all: no arrow has a P below 1e-06" in note for note in result.notes)
+
+
+def test_too_few_blocks_are_said_and_give_no_interval() -> None:
+    result = path_model(sample(places=True), model=OBSERVED, block_size=1e9)
+    assert any("Group all: no bootstrap: only 1 blocks to draw from" in note for note in result.notes)
+    assert result.effects["ci_boot_low"].isna().all()
+    few = path_model(sample(places=True), model=OBSERVED, block_size=9e3)
+    assert any("blocks to draw from: intervals are too narrow" in note for note in few.notes)
+
+
+def test_weights_do_not_come_from_what_the_target_acts_on() -> None:
+    """A block behind the target is no predictor of it: the others' weights are those of a model without that block."""
+    one = path_model(sample(), model="NEP ~ climate; soil ~ NEP", replicates=0).blocks.set_index("driver")["estimate"]
+    two = path_model(sample(), model="NEP ~ climate", replicates=0).blocks.set_index("driver")["estimate"]
+    np.testing.assert_allclose(one[two.index], two, rtol=1e-9)
+    assert one["SOC"] == pytest.approx(-one["SAND"], rel=1e-9)

@@ -195,6 +195,8 @@ def _each_group(sample: PixelSample, whole: PathModel, settings: Settings, rows:
             notes.append(f"Group {name} was not fitted: {error}.")
             continue
         groups[name] = group
+        if group.drawn is not None and group.drawn.note:
+            notes.append(f"Group {name}: {group.drawn.note}.")
         notes += _pruned(group, part, whole, settings, found)
         for table, more in found.items():
             rows[table] += more

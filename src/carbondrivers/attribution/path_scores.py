@@ -1,7 +1,8 @@
 """Scores of blocks: one weighted sum of standardised members a block, by regression, first component or plain mean.
 
 ``composite``: weights are the coefficients of the members in the regression of the target on all variables of the model
-(Grace and Bollen 2008, doi:10.1007/s10651-007-0047-7). ``pc1``: first principal component of the members. ``mean``: equal
+(Grace and Bollen 2008, doi:10.1007/s10651-007-0047-7), those that the target acts on left out; a block that it acts on has
+the weights of its first component. ``pc1``: first principal component of the members. ``mean``: equal
 weights. Every score has variance 1. The sign of a composite and of a component is a convention: the key member of a block,
 by default the one most strongly correlated with the composite, weighs positively in every kind, so that signs compare.
 Without it the direct effect of a composite would be positive by construction. Scores of resamples are turned towards the
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
+import networkx as nx
 import numpy as np
 
 from carbondrivers.attribution.inference import Floats
@@ -51,7 +53,8 @@ def weights(
     """
     order = score_model(model).order
     found = np.zeros((len(r), len(order), len(names)))
-    others = [i for i, name in enumerate(names) if name != target]
+    behind = nx.descendants(model.observed().graph(), target)
+    others = [i for i, name in enumerate(names) if name != target and name not in behind]
     if kind == "composite":
         t = names.index(target)
         full = np.zeros((len(r), len(names)))
@@ -62,7 +65,8 @@ def weights(
             continue
         members = [names.index(m) for m in model.blocks[name]]
         inner = r[:, members][:, :, members]
-        raw = full[:, members] if kind == "composite" else _own_weights(kind, inner)
+        own = "pc1" if kind == "composite" and behind & set(model.blocks[name]) else kind
+        raw = full[:, members] if own == "composite" else _own_weights(own, inner)
         if towards is not None:
             along = np.einsum("di,dij,j->d", raw, inner, towards[row, members])
             raw = raw * np.where(along < 0.0, -1.0, 1.0)[:, None]
