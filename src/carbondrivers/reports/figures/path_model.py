@@ -215,6 +215,8 @@ def _groups(result: PathResult, table: pd.DataFrame, kind: str, journal: Journal
         sem_diagram.STARS + (", with the effective n" if by == "p_eff" else ", naive"),
         "coefficients are standardised within each group: they differ between groups through the variances too",
     ]
+    if kind in SCORES:
+        foot.append(f"blocks are {SCORES[kind]}, made anew in every group: compare their weights before their signs")
     on = sem_groups.page(parts, sizes, journal, foot)
     numbers = pd.concat([part.table.assign(level=part.title) for part in parts], ignore_index=True).rename(
         columns={"row": "path"}

@@ -38,7 +38,7 @@ def latent_tables(result: LatentResult) -> list[Table]:
     made = [
         Table(
             "latent_fit", "Fit of the latent model", result.fit.assign(measure=result.fit["measure"].map(NAMES)), FIT,
-            {"measure": "Measure", "estimate": "Value"},
+            {"measure": "Measure", "estimate": "Value", "p": "P", "ci_low": "90 % CI, low", "ci_high": "90 % CI, high"},
             ("group", "measure", "estimate", "df", "p", "ci_low", "ci_high", "n", "note"),
         ),
         Table(
