@@ -234,8 +234,7 @@ def test_classes_are_split_as_sets_and_unseen_ones_refused() -> None:
     for engine in ("xgboost", "gbr"):
         model = BoostedTrees(n_trees=100, learning_rate=0.1, tree_complexity=2, engine=engine).fit(frame, y)
         assert model.relative_influence_[1] > 90
-        table = model._table(frame)
-        np.testing.assert_allclose(model.dependence(table, [0, 1]), model.predict(frame), atol=1e-4)
+        np.testing.assert_allclose(model.dependence(frame, [0, 1]), model.predict(frame), atol=1e-4)
     with pytest.raises(DataError, match=r"classes that the fit did not see \(water, 1 rows\)"):
         model.predict(pd.DataFrame({"rain": [0.0], "cover": ["water"]}))
 
