@@ -279,7 +279,8 @@ def test_neighbours_that_repeat_each_other_deceive_the_naive_test_alone(request:
         naive += bool(fit["p"]["chi2"] < 0.05)
         corrected += bool(fit["p"]["chi2_eff"] < 0.05)
         assert 10 < fit["n"]["chi2_eff"] < side**2
-    assert naive / replicates > 0.35
+    # 299 other runs: 0.61 naively, 0.08 with blocks; four standard errors of the share.
+    assert naive / replicates > 0.6 - 4 * np.sqrt(0.6 * 0.4 / replicates)
     assert corrected / replicates < 0.05 + 4 * np.sqrt(0.05 * 0.95 / replicates) + 0.05
 
 
