@@ -28,7 +28,8 @@ from carbondrivers.provenance import history_line
 FEWEST_INDICATORS = 3
 CORRECTED = (
     "Corrected errors, P and chi2 let rows of one square block of space depend on each other (sandwich errors and a scaled "
-    "chi2 from sums over blocks); the n of chi2_eff is the number of independent rows that the test is worth."
+    "chi2 from sums over blocks); the n of chi2_eff is the number of independent rows that the test is worth. "
+    "They hold only where blocks are several ranges of autocorrelation wide; narrower ones still count evidence more than once."
 )
 NO_PLACES = "No corrected P are given: the rows have no coordinates."
 REFLECTIVE = (
