@@ -131,7 +131,7 @@ def chance_p(
     replicates, seed
         Number of draws, and where they begin.
     """
-    source = _Shuffle(order, None) if xy is None else _spatial(xy, order, geographic)
+    source = _Shuffle(order, None) if xy is None else autocorrelated_source(xy, order, geographic)
     observed = [trial.share(trial.values) for trial in trials]
     above = np.zeros(len(trials), dtype=np.int64)
     for drawn in _draws(source, replicates, seed):
@@ -154,7 +154,18 @@ def _draws(source: _Shuffle | _Surrogate, replicates: int, seed: int) -> Iterato
     return (source.draw(rng) for _ in range(replicates))
 
 
-def _spatial(xy: Floats, order: Codes, geographic: bool) -> _Shuffle | _Surrogate:
+def autocorrelated_source(xy: Floats, order: Codes, geographic: bool) -> _Shuffle | _Surrogate:
+    """Return what draws responses anew with their autocorrelation kept: a full grid shifted, or fields simulated at places.
+
+    Parameters
+    ----------
+    xy
+        Coordinates, (n, 2).
+    order
+        Rows in an order of their own, (n,).
+    geographic
+        Whether the coordinates are degrees.
+    """
     grid = _full_grid(xy, geographic)
     return _Surrogate(xy, order, geographic) if grid is None else _Shuffle(order, grid)
 

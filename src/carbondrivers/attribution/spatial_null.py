@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from carbondrivers.attribution.geodetector_null import _spatial as source_of
+from carbondrivers.attribution.geodetector_null import autocorrelated_source
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.datasets.sample import PixelSample
 
@@ -43,7 +43,7 @@ def spatial_draws(sample: PixelSample, y: Floats, replicates: int, rng: np.rando
     xy = sample.frame[list(sample.coordinates)].to_numpy(dtype=np.float64)
     if not np.ptp(xy, axis=0).any():
         return
-    source = source_of(xy, np.arange(sample.n), sample.is_geographic)
+    source = autocorrelated_source(xy, np.arange(sample.n), sample.is_geographic)
     step = max(1, _CHUNK // sample.n)
     for start in range(0, replicates, step):
         yield np.stack([source.apply(y, source.draw(rng)) for _ in range(min(step, replicates - start))])  # type: ignore[arg-type]
