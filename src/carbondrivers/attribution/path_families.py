@@ -22,6 +22,7 @@ from scipy import stats
 
 from carbondrivers.attribution.inference import LN10, Floats, two_sided_t
 from carbondrivers.attribution.path_gls import spatial_errors
+from carbondrivers.attribution.path_moments import LINEAR
 from carbondrivers.errors import DataError
 
 Family = Literal["gaussian", "binomial", "poisson", "mixed", "gls"]
@@ -134,6 +135,11 @@ def fit_equation(
         )
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise DataError(f"the causes of {names[0]!r} are collinear ({', '.join(names[1:])}): leave one of them out")
+    if family not in ("binomial", "poisson") and _is_exact(y, design):
+        raise DataError(
+            f"{names[0]!r} is an exact sum of its causes ({', '.join(names[1:])}): there is no error to test against, take out "
+            "the cause that it was computed from"
+        )
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         if family == "mixed":
@@ -151,6 +157,13 @@ def fit_equation(
     if family != "gaussian" and not fit.converged:
         raise DataError(f"the {family} equation of {names[0]!r} does not converge: look at its causes one by one")
     return _ready(fit, y, design, family, errors)
+
+
+def _is_exact(y: Floats, design: Floats) -> bool:
+    """Whether least squares leave nothing but rounding of a response (n,)."""
+    centred = (y - y.mean()) / y.std()
+    rest = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+    return bool(np.mean(rest**2) < LINEAR)
 
 
 def _covariance(errors: ErrorKind, clusters: NDArray[np.int64] | None) -> dict[str, Any]:

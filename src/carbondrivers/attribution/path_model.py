@@ -280,6 +280,8 @@ def _row_options(
     cluster: str | None,
     asymmetric: str,
 ) -> RowOptions:
+    if families is not None and not isinstance(families, Mapping):
+        raise OptionError(f"families must be a mapping such as {{'nep': 'gls'}}, response to distribution, got {families!r}")
     for response, family in (families or {}).items():
         choose(response, sorted(model.equations), "a response in families")
         choose(family, FAMILIES, f"family of {response!r}")

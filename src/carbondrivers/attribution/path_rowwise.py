@@ -24,6 +24,7 @@ from carbondrivers.attribution.fit_indices import fit_indices
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.path_claims import SMALL_N, fisher_c
 from carbondrivers.attribution.path_effects import effects_of, plan
+from carbondrivers.attribution.path_errors import tested_pairs
 from carbondrivers.attribution.path_families import Equation, ErrorKind, Family, check_response, fit_equation, two_sided
 from carbondrivers.attribution.path_fit import places_of
 from carbondrivers.attribution.path_gls import distances
@@ -32,6 +33,7 @@ from carbondrivers.attribution.path_inputs import columns_of
 from carbondrivers.attribution.path_result import OBSERVED
 from carbondrivers.attribution.path_tables import SATURATED, Rows, delta_rows, few_claims
 from carbondrivers.datasets.sample import PixelSample
+from carbondrivers.errors import DataError
 
 Asymmetric = Literal["order", "conserve"]
 ASYMMETRIC: tuple[Asymmetric, ...] = get_args(Asymmetric)
@@ -87,6 +89,8 @@ class _RowModel:
         self.mean, self.sd = {}, {}
         for column, y in self.raw.items():
             self.mean[column], self.sd[column] = float(y.mean()), float(y.std(ddof=1))
+            if not self.sd[column] > 0.0:
+                raise DataError(f"{column!r} is constant ({y[0]:g}): leave it out of the path model")
             check_response(y, self.family(column), column)
         self.at: Lags | None = places_of(part)
         self.clusters: NDArray[np.int64] | None = None
@@ -131,7 +135,7 @@ class _RowModel:
         sizes = np.array([row["n_eff"] for row in coefficients], dtype=np.float64)
         return {
             "coefficients": coefficients, "r2": self._r2(), "claims": claims, "fit": self._fit(claims),
-            "effects": self._effects(target, sizes),
+            "error_correlations": self._errors(), "effects": self._effects(target, sizes),
         }  # fmt: skip
 
     def _coefficients(self, response: str) -> Rows:
@@ -196,6 +200,16 @@ class _RowModel:
         r = t / np.sqrt(t**2 + df)
         note = SMALL_N if self.at is not None and np.isnan(float(str(found["p_eff"]))) else ""
         return found | {"driver": driver, "response": response, "given": " + ".join(given), "r_partial": r, "note": note}
+
+    def _errors(self) -> Rows:
+        """Return the correlations of the (Pearson) residuals that are declared correlated."""
+        r, size = np.full((2, len(self.model.correlated)), np.nan)
+        for i, pair in enumerate(self.model.correlated):
+            rest = [self.equations[v].rest if v in self.equations else self.raw[v] - self.mean[v] for v in pair]
+            r[i] = np.corrcoef(rest[0], rest[1])[0, 1]
+            if self.at is not None:
+                size[i] = spatial_size(products(rest[0], self.at), products(rest[1], self.at), self.at)
+        return tested_pairs(self.model, r, size, (self.n, 1), self.confidence)
 
     def _fit(self, claims: Rows) -> Rows:
         k, n = len(claims), self.n
