@@ -128,6 +128,7 @@ def latent_model(
     notes = [NAIVE_P, CORRECTED if sample.coordinates else NO_PLACES, *([REFLECTIVE] if chosen.latents else [])]
     gone = tables["fit"].loc[tables["fit"]["measure"] == REFUSED]
     notes += [f"Refused, group {group}: {note}." for group, note in zip(gone["group"], gone["note"], strict=True)]
+    notes += [f"{note}." for note in sample.dropped.loc[sample.dropped["driver"] == "", "note"]]
     parameters = {"model": chosen.text(), "confidence": confidence, "block_size": block_size}
     return LatentResult(
         method="latent_model",
