@@ -198,7 +198,7 @@ def test_categorical_driver_in_a_path_is_refused_with_a_way_out() -> None:
     part = PixelSample.from_frame(frame, response="NEP", drivers=drivers)
     with pytest.raises(DataError, match=r"'cover' is categorical.*factor='cover'.*groups"):
         path_model(part, model="NEP ~ TEM + cover")
-    with pytest.raises(OptionError, match="'human', which is no variable, block"):
+    with pytest.raises(DataError, match=r"block 'human' has no measured driver, only categorical ones \(cover\)"):
         path_model(part, model="NEP ~ TEM + human")
 
 
