@@ -121,7 +121,7 @@ def test_size_is_nominal_where_least_squares_is_far_above(request: pytest.Fixtur
     size, plain = (found[:, [1, 3]] < 0.05).mean(axis=0)
     # Estimating range and nugget from 150 rows costs about one per cent.
     assert 0.05 - noise <= size <= 0.06 + noise, size
-    assert plain > 0.25, plain
+    assert plain > 0.05 + 0.1 + noise / 3.0, plain
 
 
 @pytest.mark.slow
