@@ -198,7 +198,7 @@ def test_categorical_driver_in_a_path_is_refused_with_a_way_out() -> None:
     part = PixelSample.from_frame(frame, response="NEP", drivers=drivers)
     with pytest.raises(DataError, match=r"'cover' is categorical.*factor='cover'.*groups"):
         path_model(part, model="NEP ~ TEM + cover")
-    with pytest.raises(OptionError, match="'human', which is no variable, block"):
+    with pytest.raises(DataError, match=r"block 'human' has no measured driver, only categorical ones \(cover\)"):
         path_model(part, model="NEP ~ TEM + human")
 
 
@@ -239,3 +239,22 @@ def test_fit_of_a_model_object_is_the_door() -> None:
     one = PathModel.parse(OBSERVED).fit(sample(), replicates=0)
     two = path_model(sample(), model=OBSERVED, replicates=0)
     pd.testing.assert_frame_equal(one.effects, two.effects)
+
+
+@pytest.mark.parametrize("families", [None, {"NEP": "gaussian"}])
+def test_correlations_of_errors_are_those_of_residuals(families: dict[str, str] | None) -> None:
+    """Residuals of each equation by least squares; an outer variable is its own error; n - 2 - 3 causes."""
+    model = "TEM ~ DEM; NEP ~ TEM + HFP; PRE ~ DEM + SLOPE; NEP ~~ PRE; HFP ~~ PRE"
+    result = path_model(sample(places=True), model=model, families=families, replicates=0)
+    frame, found = table(), result.error_correlations.set_index(["driver", "response"])
+
+    def error(name: str, *causes: str) -> np.ndarray:
+        x = np.column_stack([np.ones(600), frame[list(causes)]])
+        return np.asarray(frame[name] - x @ np.linalg.lstsq(x, frame[name], rcond=None)[0])
+
+    pre = error("PRE", "DEM", "SLOPE")
+    for pair, other, k in ((("NEP", "PRE"), error("NEP", "TEM", "HFP"), 4), (("HFP", "PRE"), error("HFP"), 2)):
+        r, row = np.corrcoef(pre, other)[0, 1], found.loc[pair]
+        assert row["r"] == pytest.approx(r, rel=1e-9) and row["df"] == 598 - k
+        assert row["statistic"] == pytest.approx(r * np.sqrt((598 - k) / (1 - r**2)), rel=1e-9)
+        assert 5 < row["n_eff"] <= 600 and row["p_eff"] >= 0

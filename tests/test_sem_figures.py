@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.patches import Polygon
 from matplotlib.text import Text
 
 from carbondrivers.attribution.latent_model import latent_model
@@ -16,6 +21,7 @@ from carbondrivers.reports.figures.latent_model import latent_diagram
 from carbondrivers.reports.figures.path_model import path_diagram
 from carbondrivers.reports.figures.sem_diagram import Arrow, stars
 from carbondrivers.reports.figures.sem_effects import pale
+from carbondrivers.reports.figures.sem_layout import Edge, Node, layout
 from carbondrivers.reports.lint import lint
 from carbondrivers.reports.style import CATEGORY_COLOURS, drawing, smallest_difference
 
@@ -62,10 +68,55 @@ def test_block_diagrams_are_clean_and_say_what_the_tables_say(sample: PixelSampl
     assert f"R² = {r2:.2f}" in words
 
 
-def test_correlated_errors_are_said(sample: PixelSample) -> None:
-    result = path_model(sample, model="TEM ~ DEM; PRE ~ DEM; NEP ~ TEM + PRE; TEM ~~ PRE")
-    words = " ".join(_words(pictures(result, journal("jal"))[0].figure)).replace("\n", " ")
-    assert "correlated errors, not drawn: PRE and TEM" in words or "correlated errors, not drawn: TEM and PRE" in words
+@pytest.mark.parametrize("model", ["TEM ~ DEM; PRE ~ DEM; NEP ~ TEM + PRE; TEM ~~ PRE", f"{BLOCKS}; climate ~~ human"])
+def test_correlated_errors_are_double_headed_arcs(sample: PixelSample, model: str) -> None:
+    if "human" in model:
+        model = model.replace("climate ~ topography + human", "climate ~ topography")
+    result = path_model(sample, model=model, replicates=0)
+    figure = pictures(result, journal("jal"))[0].figure
+    with drawing(journal("jal")):
+        assert lint(figure, 180.0) == []
+    words = _words(figure)
+    shown = result.error_correlations[result.error_correlations["method"] == result.coefficients["method"].iloc[-1]]
+    row = shown[shown["group"] == "all"].iloc[-1]
+    arc = Arrow("", "", row["r"], row["p"], double=True)
+    assert arc.words in words and "double-headed, of one width: correlation of errors" in " ".join(words).replace("\n", " ")
+    arrows = len(result.coefficients.query("group == 'all' and method == @row.method"))
+    heads = [patch for patch in figure.axes[0].patches if isinstance(patch, Polygon)]
+    assert len(heads) == arrows + 2
+    ends = [patch for patch in heads if to_hex(patch.get_facecolor()).upper() == arc.colour]
+    assert len(ends) >= 2
+
+
+def test_arcs_are_bent_and_do_not_move_the_boxes() -> None:
+    boxes = [Node(name, 20.0, 8.0) for name in ("rain", "soil", "nep")]
+    arrows = [Edge("rain", "nep", 8.0, 3.0), Edge("soil", "nep", 8.0, 3.0)]
+    without, found = layout(boxes, arrows, 110.0), layout(boxes, [*arrows, Edge("rain", "soil", 8.0, 3.0, double=True)], 110.0)
+    assert {name: box.x for name, box in found.boxes.items()} == {name: box.x for name, box in without.boxes.items()}
+    start, middle, end = found.curves[-1].control
+    off = 0.5 * abs(np.linalg.det([end - start, middle - start])) / np.hypot(*(end - start)) ** 2
+    assert off > 0.15 and not any(found.faults.values())
+
+
+def test_many_correlated_errors_are_named(sample: PixelSample) -> None:
+    model = "TEM ~ DEM; PRE ~ DEM; PET ~ DEM; SOC ~ DEM; NEP ~ TEM + PRE + PET + SOC; "
+    model += "; ".join(f"{a} ~~ {b}" for a, b in combinations(["TEM", "PRE", "PET", "SOC"], 2)) + "; NEP ~~ HFP"
+    words = " ".join(_words(pictures(path_model(sample, model=model, replicates=0), journal("jal"))[0].figure)).replace(
+        "\n", " "
+    )
+    assert re.search(r"correlated errors, not drawn: (\w+ and \w+, ){4}\.\.\.", words), words
+
+
+def test_latent_correlated_errors_are_arcs(sample: PixelSample) -> None:
+    model = LATENT.replace("Climate ~ Topography + HFP", "Climate ~ HFP; Topography ~ HFP; Climate ~~ Topography")
+    result = latent_model(sample, model=model)
+    row = result.coefficients.query("group == 'all' and level == 'covariance' and driver != 'HFP' and response != 'HFP'").iloc[
+        0
+    ]
+    picture = pictures(result, journal("jal"))[0]
+    assert Arrow("", "", row["std_estimate"], row["p"]).words in _words(picture.figure)
+    with drawing(journal("jal")):
+        assert lint(picture.figure, 180.0) == []
 
 
 def test_latent_diagrams_are_clean(sample: PixelSample) -> None:

@@ -121,13 +121,14 @@ def latent_model(
     if not isinstance(confidence, int | float) or not 0.0 < confidence < 1.0:
         raise OptionError(f"confidence must be between 0 and 1, got {confidence!r}")
     chosen = _model_of(sample, model)
-    check_known(chosen, [sample.response.name, *(d.name for d in sample.continuous)])
+    check_known(chosen, [sample.response.name, *(d.name for d in sample.continuous)], _classes(sample))
     _check_size(chosen)
     found = [_tables(name, part, chosen, float(confidence), block_size) for name, part in sample.group_samples()]
     tables = {key: pd.concat([one[key] for one in found], ignore_index=True) for key in COLUMNS}
     notes = [NAIVE_P, CORRECTED if sample.coordinates else NO_PLACES, *([REFLECTIVE] if chosen.latents else [])]
     gone = tables["fit"].loc[tables["fit"]["measure"] == REFUSED]
     notes += [f"Refused, group {group}: {note}." for group, note in zip(gone["group"], gone["note"], strict=True)]
+    notes += [f"{note}." for note in sample.dropped.loc[sample.dropped["driver"] == "", "note"]]
     parameters = {"model": chosen.text(), "confidence": confidence, "block_size": block_size}
     return LatentResult(
         method="latent_model",
@@ -161,6 +162,10 @@ def _model_of(sample: PixelSample, given: LatentModel | str | None) -> LatentMod
     if not latents and not single:
         raise OptionError("no continuous driver is there for a latent model: give measured drivers")
     return LatentModel(latents, {sample.response.name: [*latents, *single]})
+
+
+def _classes(sample: PixelSample) -> list[str]:
+    return [d.name for d in sample.drivers if d.kind == "categorical"]
 
 
 def _check_size(model: LatentModel) -> None:

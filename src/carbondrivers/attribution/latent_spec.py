@@ -190,7 +190,7 @@ def _parsed(text: str) -> tuple[dict[str, list[str]], dict[str, list[str]], list
     return latents, equations, correlated
 
 
-def check_known(model: LatentModel, columns: Sequence[str]) -> None:
+def check_known(model: LatentModel, columns: Sequence[str], classes: Sequence[str] = ()) -> None:
     """Refuse a model with variables that a sample does not have.
 
     Parameters
@@ -199,6 +199,8 @@ def check_known(model: LatentModel, columns: Sequence[str]) -> None:
         Any.
     columns
         Continuous columns of the sample.
+    classes
+        Its categorical columns.
 
     Raises
     ------
@@ -209,6 +211,11 @@ def check_known(model: LatentModel, columns: Sequence[str]) -> None:
         if name in columns:
             raise OptionError(f"latent variable {name!r} is a column of the sample too: give it a name of its own")
     for name in model.observed:
+        if name in classes:
+            raise OptionError(
+                f"latent model: {name!r} is categorical, and classes have no single path: take it out, or compare its classes "
+                "as groups"
+            )
         if name not in columns:
             known = ", ".join(columns)
             raise OptionError(

@@ -1,10 +1,12 @@
-"""One equation of a path model row by row: other distributions, random intercepts, robust errors, through statsmodels.
+"""One equation of a path model row by row: other distributions, random intercepts, spatial or robust errors (statsmodels).
 
 Standardised coefficients of equations with a link are in standard deviations of the latent response: for a binomial one
 sqrt(var(eta) + pi^2 / 3) (Grace et al. 2018, doi:10.1002/ecs2.2283), for a Poisson one sqrt(var(eta) + log(1 + 1 / mean))
 (Nakagawa, Johnson and Schielzeth 2017, doi:10.1098/rsif.2017.0213; from memory, not checked against the paper).
 ``mixed``: a random intercept for every class of `cluster`, by maximum likelihood, tests by the normal distribution (a
-Satterthwaite df is not computed). ``robust`` errors are HC3, ``cluster`` errors the sandwich over the classes of `cluster`.
+Satterthwaite df is not computed). ``gls``: errors correlate by their distance (``path_gls``), so that neighbours repeat each
+other within the equation and no effective n is put on top. ``robust`` errors are HC3, ``cluster`` errors the sandwich over
+the classes of `cluster`; both are for the equations that are neither mixed nor gls.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from carbondrivers.attribution.inference import LN10, Floats, two_sided_t
+from carbondrivers.attribution.path_gls import spatial_errors
+from carbondrivers.attribution.path_moments import LINEAR
 from carbondrivers.errors import DataError
 
-Family = Literal["gaussian", "binomial", "poisson", "mixed"]
+Family = Literal["gaussian", "binomial", "poisson", "mixed", "gls"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 ErrorKind = Literal["classical", "robust", "cluster"]
 ERRORS: tuple[ErrorKind, ...] = get_args(ErrorKind)
@@ -55,6 +59,8 @@ class Equation:
         Explained share of the variance of the (latent) response; of a mixed equation without the random intercept.
     note : str
         What must be said.
+    spatial : bool
+        Whether the equation itself lets the errors of neighbours be alike.
     """
 
     coefficients: Floats
@@ -67,6 +73,7 @@ class Equation:
     rest: Floats
     r2: float
     note: str = ""
+    spatial: bool = False
 
 
 def two_sided(statistic: float, df: float) -> tuple[float, float]:
@@ -87,7 +94,13 @@ def check_response(y: Floats, family: Family, name: str) -> None:
 
 
 def fit_equation(
-    y: Floats, x: Floats, names: Sequence[str], family: Family, errors: ErrorKind, clusters: NDArray[np.int64] | None
+    y: Floats,
+    x: Floats,
+    names: Sequence[str],
+    family: Family,
+    errors: ErrorKind,
+    clusters: NDArray[np.int64] | None,
+    apart: Floats | None = None,
 ) -> Equation:
     """Fit one equation.
 
@@ -105,6 +118,8 @@ def fit_equation(
         Of a Gaussian, binomial or Poisson equation.
     clusters
         Class of each row, for cluster errors and random intercepts.
+    apart
+        Distances of all pairs of rows, (n, n), for a gls equation.
 
     Raises
     ------
@@ -114,12 +129,23 @@ def fit_equation(
     import statsmodels.api as sm
 
     design = np.column_stack([np.ones(len(y)), x])
+    if len(y) <= design.shape[1]:
+        raise DataError(
+            f"the equation of {names[0]!r} has {design.shape[1]} coefficients and {len(y)} rows: take causes out, or rows in"
+        )
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise DataError(f"the causes of {names[0]!r} are collinear ({', '.join(names[1:])}): leave one of them out")
+    if family not in ("binomial", "poisson") and _is_exact(y, design):
+        raise DataError(
+            f"{names[0]!r} is an exact sum of its causes ({', '.join(names[1:])}): there is no error to test against, take out "
+            "the cause that it was computed from"
+        )
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         if family == "mixed":
             return _mixed(y, design, names, clusters)
+        if family == "gls" and apart is not None:
+            return _spatial(y, design, apart)
         if family == "gaussian":
             fit = sm.OLS(y, design).fit(**_covariance(errors, clusters))
         else:
@@ -131,6 +157,13 @@ def fit_equation(
     if family != "gaussian" and not fit.converged:
         raise DataError(f"the {family} equation of {names[0]!r} does not converge: look at its causes one by one")
     return _ready(fit, y, design, family, errors)
+
+
+def _is_exact(y: Floats, design: Floats) -> bool:
+    """Whether least squares leave nothing but rounding of a response (n,)."""
+    centred = (y - y.mean()) / y.std()
+    rest = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+    return bool(np.mean(rest**2) < LINEAR)
 
 
 def _covariance(errors: ErrorKind, clusters: NDArray[np.int64] | None) -> dict[str, Any]:
@@ -179,4 +212,20 @@ def _mixed(y: Floats, design: Floats, names: Sequence[str], clusters: NDArray[np
     return Equation(
         np.asarray(fit.fe_params[1:]) * size, covariance * size**2, float(fit.llf - len(y) * np.log(size)), k + 2, np.inf,
         float(fit.fe_params[0]) * size, size, np.asarray(fit.resid) * size, spread / total, note,
+    )  # fmt: skip
+
+
+def _spatial(y: Floats, design: Floats, apart: Floats) -> Equation:
+    import statsmodels.api as sm
+
+    n, width = design.shape
+    size = float(y.std(ddof=1))
+    errors = spatial_errors(y / size, design, apart)
+    fit = sm.GLS(y / size, design, sigma=errors.correlation).fit()
+    spread, sill = float(np.var(design @ fit.params, ddof=1)), float(fit.scale)
+    note = f"errors correlate over a range of {errors.reach:.4g}, {100 * errors.nugget:.0f} % of their variance is nugget"
+    return Equation(
+        np.asarray(fit.params[1:]) * size, np.asarray(fit.cov_params())[1:, 1:] * size**2,
+        float(fit.llf - n * np.log(size)), width + 3, float(n - width), float(fit.params[0]) * size, size,
+        np.asarray(fit.resid) * size, spread / (spread + sill), "; ".join(filter(None, (note, errors.note))), spatial=True,
     )  # fmt: skip

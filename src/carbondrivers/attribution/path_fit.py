@@ -15,6 +15,7 @@ from carbondrivers.attribution.path_blocks import block_rows, sensitivity_row, s
 from carbondrivers.attribution.path_bootstrap import Draws, drawn_coefficients, drawn_intervals, draws
 from carbondrivers.attribution.path_claims import Fields
 from carbondrivers.attribution.path_effects import drawn_effects, effects_of, plan
+from carbondrivers.attribution.path_errors import error_rows
 from carbondrivers.attribution.path_estimates import Estimates, estimate
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_inputs import columns_of
@@ -172,6 +173,7 @@ def add_case(case: Case, target: str, drawn: Draws | None, rows: dict[str, Rows]
     rows["coefficients"] += coefficient_rows(case, sizes)
     rows["r2"] += r2_rows(case)
     rows["claims"] += claims
+    rows["error_correlations"] += error_rows(case)
     rows["fit"] += fit_rows(case, claims)
     wanted = plan(case.found.model, target)
     effects = effect_rows(case, wanted, sizes)

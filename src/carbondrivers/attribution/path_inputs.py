@@ -35,7 +35,12 @@ def resolved(
     variables = {sample.response.name: "continuous"} | {d.name: d.kind for d in sample.drivers}
     for name in sorted(named - set(variables) - set(given)):
         members = [d for d in sample.drivers if d.category == name]
-        if not any(d.kind == "continuous" for d in members):
+        if members and not any(d.kind == "continuous" for d in members):
+            raise DataError(
+                f"block {name!r} has no measured driver, only categorical ones ({', '.join(d.name for d in members)}), and "
+                "classes have no single path: take it out, or name one of them as factor"
+            )
+        if not members:
             _refuse_unknown(sample, name, [*variables, *given])
         given[name] = [d.name for d in members if d.kind == "continuous"]
         passed = [d.title for d in members if d.kind == "categorical"]

@@ -48,6 +48,10 @@ ROWWISE = (
     "Where a response has a link, its standardised coefficients are in standard deviations of the latent response, and a "
     "product along a pathway joins unlike scales: read it as a rank, not as a share of variance.",
 )
+SPATIAL = (
+    "Of {} the errors correlate by their distance (generalised least squares): its plain P and intervals allow for neighbours, "
+    "and its effective n is n. The correlation is estimated, and then taken as known."
+)
 DEFINITION = (
     "Arrows are assumed, not found: a path is causal only if the model is. Where the response was computed from a driver (an "
     "NEP model takes temperature and precipitation), its path is partly a definition."
@@ -110,7 +114,8 @@ def path_model(
         Categorical driver that acts on every variable: its class means are taken out, one degree of freedom a class.
     families
         Response to its distribution: ``"binomial"`` (0 and 1), ``"poisson"`` (counts), ``"mixed"`` (a random intercept for
-        every class of `cluster`); Gaussian where it is not named.
+        every class of `cluster`), ``"gls"`` (errors correlate exponentially with distance; at most 2,000 rows, which need
+        coordinates); Gaussian where it is not named.
     errors, cluster
         ``"robust"`` (HC3) or ``"cluster"`` (rows of one class of the categorical driver `cluster` are alike) instead of
         classical standard errors.
@@ -153,6 +158,8 @@ def path_model(
     rows["equations"] = equation_rows(OBSERVED, whole.observed())
     if by_row.rowwise:
         notes += [*_each_group_by_row(sample, whole, by_row, settings, rows), *ROWWISE]
+        spatial_ones = [response for response, family in by_row.families.items() if family == "gls"]
+        notes += [SPATIAL.format(", ".join(spatial_ones))] if spatial_ones else []
     else:
         if whole.used_blocks and score != "sheaf":
             rows["equations"] += equation_rows(score, score_model(whole))
@@ -273,6 +280,8 @@ def _row_options(
     cluster: str | None,
     asymmetric: str,
 ) -> RowOptions:
+    if families is not None and not isinstance(families, Mapping):
+        raise OptionError(f"families must be a mapping such as {{'nep': 'gls'}}, response to distribution, got {families!r}")
     for response, family in (families or {}).items():
         choose(response, sorted(model.equations), "a response in families")
         choose(family, FAMILIES, f"family of {response!r}")
@@ -285,6 +294,8 @@ def _row_options(
         categorical(sample, cluster, "cluster")
     elif errors == "cluster" or "mixed" in given.values():
         raise OptionError("cluster must name the categorical driver of the classes, got None: give cluster='site'")
+    if "gls" in given.values() and not sample.coordinates:
+        raise OptionError("families: gls needs the place of every row, and the sample has no coordinates: give them")
     if options.rowwise and (model.used_blocks or settings.factor or settings.prune != "none"):
         raise OptionError(
             "families and errors cannot be combined with blocks in the equations, factor or prune, which work on moments: "

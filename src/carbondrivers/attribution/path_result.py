@@ -22,6 +22,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "r2": (*KEY, "response", "r2", "intercept", "rmse", "df", "n", "note"),
     "claims": (*KEY, "driver", "response", "given", "r_partial", *NAIVE, *CORRECTED, "p_equivalent", "note"),
+    "error_correlations": (*KEY, "driver", "response", "r", *NAIVE, *CORRECTED, "note"),
     "fit": (*KEY, "measure", "estimate", "df", "p", "log10_p", "ci_low", "ci_high", "n", "note"),
     "effects": (
         *KEY, "driver", "response", "level", "path", "estimate", "std_estimate", "std_error", "statistic", "p", "log10_p",
@@ -66,6 +67,9 @@ class PathResult(Result):
     claims : pandas.DataFrame
         One row a claim of independence (the basis set): the pair, what is held (``given``, names joined by `` + ``), partial
         r with t, df, p, log10 p, interval, the same with the effective n, and ``p_equivalent``: p of |r| below 0.1.
+    error_correlations : pandas.DataFrame
+        One row a pair of errors declared correlated: their correlation r with t, df, p, log10 p and interval, the same with
+        the effective n.
     fit : pandas.DataFrame
         One row a group, model and ``measure``: fisher_c, fisher_c_eff, chi2, rmsea, cfi, tli, srmr, log_likelihood, aic, bic,
         aic_c (Shipley's C + 2K), claims (their number); the value is ``estimate``.
@@ -97,6 +101,7 @@ class PathResult(Result):
     coefficients: pd.DataFrame
     r2: pd.DataFrame
     claims: pd.DataFrame
+    error_correlations: pd.DataFrame
     fit: pd.DataFrame
     effects: pd.DataFrame
     blocks: pd.DataFrame

@@ -6,6 +6,7 @@ as response; ``"conserve"`` tests both directions where both have an equation an
 ``conserve``). chi2 = 2 sum (log-likelihood with all earlier variables - log-likelihood) over the equations (Shipley and
 Douma 2020, doi:10.1002/ecy.2960). Effects multiply standardised coefficients, of the latent response where there is a link.
 The effective n is that of the Pearson residuals of the response and the residuals of the driver; z becomes z sqrt(n_eff / n).
+Of a gls equation it is n: the correlation of neighbours is in the equation.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ from carbondrivers.attribution.fit_indices import fit_indices
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.path_claims import SMALL_N, fisher_c
 from carbondrivers.attribution.path_effects import effects_of, plan
+from carbondrivers.attribution.path_errors import tested_pairs
 from carbondrivers.attribution.path_families import Equation, ErrorKind, Family, check_response, fit_equation, two_sided
 from carbondrivers.attribution.path_fit import places_of
+from carbondrivers.attribution.path_gls import distances
 from carbondrivers.attribution.path_graph import PathModel
 from carbondrivers.attribution.path_inputs import columns_of
 from carbondrivers.attribution.path_result import OBSERVED
 from carbondrivers.attribution.path_tables import SATURATED, Rows, delta_rows, few_claims
 from carbondrivers.datasets.sample import PixelSample
+from carbondrivers.errors import DataError
 
 Asymmetric = Literal["order", "conserve"]
 ASYMMETRIC: tuple[Asymmetric, ...] = get_args(Asymmetric)
@@ -85,11 +89,17 @@ class _RowModel:
         self.mean, self.sd = {}, {}
         for column, y in self.raw.items():
             self.mean[column], self.sd[column] = float(y.mean()), float(y.std(ddof=1))
+            if not self.sd[column] > 0.0:
+                raise DataError(f"{column!r} is constant ({y[0]:g}): leave it out of the path model")
             check_response(y, self.family(column), column)
         self.at: Lags | None = places_of(part)
         self.clusters: NDArray[np.int64] | None = None
         if options.cluster is not None:
             self.clusters = np.asarray(part.frame[options.cluster].cat.codes, dtype=np.int64)
+        self.apart: Floats | None = None
+        if part.coordinates is not None and "gls" in options.families.values():
+            self.apart = distances(columns_of(part, part.coordinates), geographic=part.is_geographic)
+        self.fitted: dict[tuple[str, ...], Equation] = {}
         self.equations = {r: self.fit(r, tuple(model.equations[r])) for r in model.endogenous}
 
     def family(self, name: str) -> Family:
@@ -98,15 +108,20 @@ class _RowModel:
 
     def fit(self, response: str, drivers: tuple[str, ...]) -> Equation:
         """Fit one equation on standardised causes."""
-        x = np.column_stack([(self.raw[d] - self.mean[d]) / self.sd[d] for d in drivers] or [np.zeros((self.n, 0))])
-        return fit_equation(
-            self.raw[response], x, (response, *drivers), self.family(response), self.options.errors, self.clusters
-        )
+        key = (response, *drivers)
+        if key not in self.fitted:
+            x = np.column_stack([(self.raw[d] - self.mean[d]) / self.sd[d] for d in drivers] or [np.zeros((self.n, 0))])
+            self.fitted[key] = fit_equation(
+                self.raw[response], x, key, self.family(response), self.options.errors, self.clusters, self.apart
+            )
+        return self.fitted[key]
 
     def size(self, equation: Equation, driver: str, others: tuple[str, ...]) -> float:
         """Return the effective number of observations of one coefficient; NaN without places."""
         if self.at is None:
             return np.nan
+        if equation.spatial:
+            return float(self.n)
         z = self.raw[driver]
         design = np.column_stack([np.ones(self.n), *((self.raw[o] - self.mean[o]) / self.sd[o] for o in others)])
         q, _ = np.linalg.qr(design)
@@ -120,7 +135,7 @@ class _RowModel:
         sizes = np.array([row["n_eff"] for row in coefficients], dtype=np.float64)
         return {
             "coefficients": coefficients, "r2": self._r2(), "claims": claims, "fit": self._fit(claims),
-            "effects": self._effects(target, sizes),
+            "error_correlations": self._errors(), "effects": self._effects(target, sizes),
         }  # fmt: skip
 
     def _coefficients(self, response: str) -> Rows:
@@ -158,7 +173,7 @@ class _RowModel:
             shift = sum(c * self.mean[d] / self.sd[d] for c, d in zip(one.coefficients, drivers, strict=True))
             rmse = float(np.sqrt((one.rest**2).sum() / (self.n - len(drivers) - 1)))
             note = one.note or (
-                "" if self.family(response) == "gaussian" else f"{self.family(response)}: of the latent response"
+                "" if self.family(response) in ("gaussian", "gls") else f"{self.family(response)}: of the latent response"
             )
             rows.append(
                 {"response": response, "r2": one.r2, "intercept": one.intercept - shift, "rmse": rmse, "df": one.df
@@ -185,6 +200,16 @@ class _RowModel:
         r = t / np.sqrt(t**2 + df)
         note = SMALL_N if self.at is not None and np.isnan(float(str(found["p_eff"]))) else ""
         return found | {"driver": driver, "response": response, "given": " + ".join(given), "r_partial": r, "note": note}
+
+    def _errors(self) -> Rows:
+        """Return the correlations of the (Pearson) residuals that are declared correlated."""
+        r, size = np.full((2, len(self.model.correlated)), np.nan)
+        for i, pair in enumerate(self.model.correlated):
+            rest = [self.equations[v].rest if v in self.equations else self.raw[v] - self.mean[v] for v in pair]
+            r[i] = np.corrcoef(rest[0], rest[1])[0, 1]
+            if self.at is not None:
+                size[i] = spatial_size(products(rest[0], self.at), products(rest[1], self.at), self.at)
+        return tested_pairs(self.model, r, size, (self.n, 1), self.confidence)
 
     def _fit(self, claims: Rows) -> Rows:
         k, n = len(claims), self.n

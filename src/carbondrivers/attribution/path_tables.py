@@ -26,6 +26,8 @@ from carbondrivers.attribution.path_joint import implied_jointly
 
 Rows = list[dict[str, object]]
 NEGLIGIBLE_R = 0.1
+MOST_CONDITION = 1e12
+SINGULAR = "undefined: a variable is an exact sum of others, so that there is no likelihood: take one of them out"
 SATURATED = "saturated: every pair has an arrow, so that nothing is left to test"
 
 
@@ -147,6 +149,9 @@ def indices(found: Estimates) -> FitIndices:
     loose = sum(1 for pair in model.correlated if set(pair) & set(model.equations))
     df = inner_pairs - len(model.edges) - loose
     # A saturated model reproduces the matrix; what the logarithms leave is rounding.
+    singular = not np.isfinite(log_r) or bool(np.linalg.cond(found.r) > MOST_CONDITION)
+    if singular and df > 0:
+        return _undefined(len(model.edges) + inner + loose, df, n, inner_pairs)
     chi2 = max(n * discrepancy(found.r, sigma), 0.0) if df > 0 else 0.0
     sizes = np.diag(found.moments.cross)[found.at(*model.endogenous)] / n
     saturated = -0.5 * n * (inner * (np.log(2.0 * np.pi) + 1.0) + np.log(sizes).sum() + log_r - log_outer)
@@ -154,6 +159,14 @@ def indices(found: Estimates) -> FitIndices:
         chi2=chi2, df=df, n=n, parameters=len(model.edges) + inner + loose, chi2_baseline=n * (log_outer - log_r),
         df_baseline=inner_pairs, srmr=srmr_of(found.r, sigma) if p > 1 else np.nan,
         log_likelihood=float(saturated) - chi2 / 2.0,
+    )  # fmt: skip
+
+
+def _undefined(parameters: int, df: int, n: int, df_baseline: int) -> FitIndices:
+    """Return fit indices without a number: a variable is an exact sum of others, so that there is no likelihood."""
+    return fit_indices(
+        chi2=np.nan, df=df, n=n, parameters=parameters, chi2_baseline=np.nan, df_baseline=df_baseline, srmr=np.nan,
+        log_likelihood=np.nan,
     )  # fmt: skip
 
 
@@ -165,6 +178,8 @@ def fit_rows(case: Case, claims: Rows) -> Rows:
     spread = {key: np.array([row[key] for row in claims], dtype=np.float64) for key in ("log10_p", "log10_p_eff", "n_eff")}
     c, df, p, log10_p = fisher_c(spread["log10_p"])
     note = "" if k else SATURATED if parts.df == 0 else "no claim follows from the graph alone: see chi2"
+    if k and not np.isfinite(c):
+        note = "undefined: a claim has no P, for what is held determines one of its two variables (see the claims)"
     rows: Rows = [
         {"measure": "claims", "estimate": k, "n": n, "note": note or few_claims(k)},
         {"measure": "fisher_c", "estimate": c, "df": df, "p": p, "log10_p": log10_p, "n": n, "note": note},
@@ -178,7 +193,7 @@ def fit_rows(case: Case, claims: Rows) -> Rows:
         )
     parameters = parts.parameters + len(found.model.endogenous) * found.moments.lost
     rows.append({"measure": "aic_c", "estimate": c + 2.0 * parameters, "n": n, "note": note})
-    chi2_note = SATURATED if parts.df == 0 else ""
+    chi2_note = SATURATED if parts.df == 0 else "" if np.isfinite(parts.chi2) else SINGULAR
     rows += [
         {"measure": "chi2", "estimate": parts.chi2, "df": parts.df, "p": parts.p, "log10_p": parts.log10_p, "n": n,
          "note": chi2_note},

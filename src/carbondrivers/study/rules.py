@@ -12,6 +12,7 @@ from typing import Any
 from carbondrivers.errors import StudyError
 from carbondrivers.study.class_rules import class_problems
 from carbondrivers.study.data_rules import data_problems
+from carbondrivers.study.model_rules import model_name_problems
 from carbondrivers.study.nep_layers import MODELS
 from carbondrivers.study.nep_rules import nep_problems, planted
 from carbondrivers.study.paths import present_years, resolve
@@ -46,6 +47,7 @@ def cross_problems(raw: Mapping[str, Any], known: Mapping[str, Step], root: Path
     yield from data_problems(view)
     yield from _group_problems(view)
     yield from _analysis_problems(view, known)
+    yield from model_name_problems(view)
     yield from class_problems(view.raw, view.kind)
     yield from _source_problems(view, root)
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from carbondrivers.attribution.latent_model import LatentResult
+from carbondrivers.attribution.latent_spec import LatentModel
 from carbondrivers.attribution.latent_tables import REFUSED
 from carbondrivers.datasets.sample import ALL
 from carbondrivers.errors import OptionError, choose
@@ -100,6 +101,7 @@ def _parts(result: LatentResult, group: str) -> tuple[list[Shape], list[Arrow]]:
     loadings = table[table["level"] == LOADINGS]
     names = {end for arrow in arrows for end in (arrow.source, arrow.target)} | set(loadings["driver"])
     responses = set(result.variables.loc[result.variables["role"] == "response", "name"])
+    arrows += _arcs(result, group, names)
     shapes = []
     for name in sorted(names):
         mine = loadings[loadings["driver"] == name]
@@ -109,6 +111,18 @@ def _parts(result: LatentResult, group: str) -> tuple[list[Shape], list[Arrow]]:
         colour = sem_diagram.RESPONSE if name in responses else panels.colour_of(result.category(name))
         shapes.append(Shape(name, box_label(result, name), colour, members, float(r2.get(name, np.nan))))
     return shapes, arrows
+
+
+def _arcs(result: LatentResult, group: str, boxes: set[str]) -> list[Arrow]:
+    """Return the correlated errors of boxes that the model names (``a ~~ b``), as double-headed arrows."""
+    named = {frozenset(pair) for pair in LatentModel.parse(str(result.parameters["model"])).correlated}
+    rows = result.coefficients[(result.coefficients["group"] == group) & (result.coefficients["level"] == "covariance")]
+    by = _by(result.coefficients)
+    return [
+        Arrow(a, b, float(r["std_estimate"]), float(r[by]), double=True)
+        for r in rows.to_dict("records")
+        if frozenset((a := str(r["driver"]), b := str(r["response"]))) in named and {a, b} <= boxes
+    ]
 
 
 def _target(result: LatentResult) -> str:
@@ -128,11 +142,11 @@ def _diagram(result: LatentResult, group: str) -> Diagram:
     return Diagram(
         shapes, arrows, effect_sources(effects, labels, colours), heading[:1].upper() + heading[1:],
         f"Standardised effect on {result.label(target)}", "P ≥ 0.05, blocks of space" if corrected else "P ≥ 0.05 (naive)",
-        _foot(result, group),
+        _foot(result, group, sum(arrow.double for arrow in arrows)),
     )  # fmt: skip
 
 
-def _foot(result: LatentResult, group: str) -> list[str]:
+def _foot(result: LatentResult, group: str, drawn: int) -> list[str]:
     fit = result.fit[result.fit["group"] == group].set_index("measure")
     said = []
     for measure, name in (("chi2", "χ²"), ("chi2_eff", "scaled by blocks of space χ²")):
@@ -149,7 +163,8 @@ def _foot(result: LatentResult, group: str) -> list[str]:
     n_eff = f" (effective n = {panels.count(float(fit['n']['chi2_eff']))})" if "chi2_eff" in fit.index else ""
     said.append(f"n = {panels.count(float(fit['n'].iloc[0]))}{n_eff}")
     covariances = int((result.coefficients[result.coefficients["group"] == group]["level"] == "covariance").sum())
-    said += [f"covariances, not drawn: {covariances} (in the table)"] if covariances else []
+    said += ["double-headed, of one width: correlation of errors"] if drawn else []
+    said += [f"covariances, not drawn: {covariances - drawn} (in the table)"] if covariances > drawn else []
     return [*said, "in the boxes standardised loadings", sem_diagram.STARS]
 
 

@@ -21,7 +21,8 @@ from carbondrivers.reports.style import Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
 from carbondrivers.reports.words import p_text
 
-MOST_PAIRS = 4
+# So many correlated errors are drawn; of more, so many are named.
+MOST_ARCS, MOST_PAIRS = 6, 4
 SCORES = {"composite": "composite scores", "pc1": "first components", "mean": "means", "sheaf": "sheaf coefficients"}
 
 
@@ -100,6 +101,7 @@ def _parts(result: PathResult, group: str, kind: str) -> tuple[list[Shape], list
     arrows = [
         Arrow(str(r["driver"]), str(r["response"]), float(r["std_estimate"]), float(r[by])) for r in rows.to_dict("records")
     ]
+    arrows += _arcs(result, group, kind)
     r2 = result.r2[(result.r2["group"] == group) & (result.r2["method"] == kind)].set_index("response")["r2"]
     weights = result.blocks[(result.blocks["group"] == group) & (result.blocks["method"] == kind)]
     target = _target(result)
@@ -110,6 +112,18 @@ def _parts(result: PathResult, group: str, kind: str) -> tuple[list[Shape], list
         colour = sem_diagram.RESPONSE if name == target else panels.colour_of(category_of(result, name, list(mine["driver"])))
         shapes.append(Shape(name, box_label(result, name), colour, members, float(r2.get(name, np.nan))))
     return shapes, arrows
+
+
+def _arcs(result: PathResult, group: str, kind: str) -> list[Arrow]:
+    """Return the correlated errors as double-headed arrows; none where they are too many to be seen."""
+    table = result.error_correlations
+    rows = table[(table["group"] == group) & (table["method"] == kind)]
+    if len(rows) > MOST_ARCS:
+        return []
+    by = judged(rows)
+    return [
+        Arrow(str(r["driver"]), str(r["response"]), float(r["r"]), float(r[by]), double=True) for r in rows.to_dict("records")
+    ]
 
 
 def category_of(result: PathResult, name: str, members: Sequence[str] = ()) -> str:
@@ -176,7 +190,9 @@ def _fit_words(result: PathResult, group: str, kind: str) -> list[str]:
     members = f"; weights of members: {SCORES[kind]}" if kind in SCORES else ""
     said.append(f"standardised coefficients{members}")
     pairs = result.equations[(result.equations["method"] == kind) & (result.equations["level"] == "correlated")]
-    if len(pairs):
+    if 0 < len(pairs) <= MOST_ARCS:
+        said.append("double-headed, of one width: correlation of errors")
+    elif len(pairs):
         named = [f"{box_label(result, a)} and {box_label(result, b)}" for a, b in _pairs(pairs)]
         said.append(
             f"correlated errors, not drawn: {', '.join(named[:MOST_PAIRS])}{', ...' if len(named) > MOST_PAIRS else ''}"

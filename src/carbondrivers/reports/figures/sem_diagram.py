@@ -14,7 +14,7 @@ from matplotlib.patches import FancyBboxPatch, Polygon
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.panels import MM_PER_POINT, Page, decimals, fit_lines, text_width
 from carbondrivers.reports.figures.sem_layout import Edge, Layout, Matrix, Node, layout
-from carbondrivers.reports.figures.sem_routes import Box, Curve, bezier
+from carbondrivers.reports.figures.sem_routes import Box, Curve, Points, bezier
 from carbondrivers.reports.style import INK, ink_on
 
 POSITIVE, NEGATIVE, UNSURE = "#2166AC", "#B2182B", "#8C8C8C"
@@ -22,6 +22,7 @@ RESPONSE = "#2D6A4F"
 STARS = "*** P < 0.001, ** P < 0.01, * P < 0.05, ns P ≥ 0.05"
 _WIDEST_NAME_MM = 27.0
 _HEADER, _ROW, _FOOT, _PAD = 1.75, 1.35, 1.6, 1.4
+_ARC_POINTS = 1.2
 _KEY = (0.1, 0.3, 0.6)
 
 
@@ -58,12 +59,13 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """An arrow: from, to, standardised coefficient, the p that it is judged by."""
+    """An arrow: from, to, standardised coefficient, the p that it is judged by; `double` for correlated errors."""
 
     source: str
     target: str
     value: float
     p: float
+    double: bool = False
 
     @property
     def words(self) -> str:
@@ -82,8 +84,8 @@ class Arrow:
 
     @property
     def width(self) -> float:
-        """Line width in points, in proportion to the coefficient."""
-        return line_width(self.value)
+        """Line width in points, in proportion to the coefficient; of correlated errors always the same."""
+        return _ARC_POINTS if self.double else line_width(self.value)
 
 
 def stars(p: float) -> str:
@@ -125,7 +127,7 @@ def arranged(
     line = (size - 0.5) * MM_PER_POINT
     # As wide as any label can be, so that the layout fits every group.
     wide = text_width("−0.00***", size - 0.5, "bold") + 0.6
-    edges = [Edge(a.source, a.target, wide, 1.15 * line, a.width * MM_PER_POINT) for a in arrows]
+    edges = [Edge(a.source, a.target, wide, 1.15 * line, a.width * MM_PER_POINT, a.double) for a in arrows]
     return layout([sized(shape, size) for shape in shapes], edges, width, matrix=matrix)
 
 
@@ -137,7 +139,7 @@ def draw(ax: Axes, shapes: Sequence[Shape], arrows: Sequence[Arrow], lay: Layout
     for arrow, curve in sorted(zip(arrows, lay.curves, strict=True), key=lambda pair: pair[0].p < 0.05):
         _arrow(ax, arrow, curve)
     for arrow, spot in zip(arrows, lay.spots, strict=True):
-        back: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.6} if spot.on_line else {}
+        back: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.6} if spot.on_line or arrow.double else {}
         weight = "bold" if arrow.p < 0.05 else "normal"
         ax.text(
             spot.x, spot.y, arrow.words, fontsize=size - 0.5, fontweight=weight, color=arrow.colour, ha="center", va="center",
@@ -152,17 +154,24 @@ def _arrow(ax: Axes, arrow: Arrow, curve: Curve) -> None:
     head = 1.6 + 1.5 * width
     control = curve.control
     points = bezier(control, np.linspace(0.0, 1.0, 200))
-    far = np.hypot(*(points - points[-1]).T)
-    kept = points[far > 0.7 * head]
+    far, near = (np.hypot(*(points - points[end]).T) for end in (-1, 0))
+    kept = points[(far > 0.7 * head) & (near > 0.7 * head * arrow.double)]
     dashed: dict[str, Any] = {} if arrow.p < 0.05 else {"dashes": (3.0, 2.0)}
     line = Line2D(kept[:, 0], kept[:, 1], color=arrow.colour, linewidth=arrow.width, solid_capstyle="butt", zorder=2, **dashed)
     ax.add_line(line)
+    for tip in (points, points[::-1])[: 1 + arrow.double]:
+        _head(ax, tip, head, width, arrow.colour)
+
+
+def _head(ax: Axes, points: Points, head: float, width: float, colour: str) -> None:
+    """Draw the head of an arrow at the last of its points (n, 2)."""
+    far = np.hypot(*(points - points[-1]).T)
     base = points[far >= head][-1] if (far >= head).any() else points[0]
     along = (points[-1] - base) / max(float(np.hypot(*(points[-1] - base))), 1e-9)
     side = np.array([-along[1], along[0]]) * (0.75 + 0.95 * width)
     notch = points[-1] - 0.72 * head * along
     corners = [points[-1], points[-1] - head * along + side, notch, points[-1] - head * along - side]
-    ax.add_patch(Polygon(corners, closed=True, facecolor=arrow.colour, edgecolor="none", zorder=3))
+    ax.add_patch(Polygon(corners, closed=True, facecolor=colour, edgecolor="none", zorder=3))
 
 
 def _box(ax: Axes, shape: Shape, box: Box, size: float) -> None:

@@ -42,13 +42,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An arrow to be routed: from, to, width and height of its label, and its own thickness, in mm."""
+    """An arrow to be routed: from, to, width and height of its label, its own thickness, in mm; bent where `double`."""
 
     source: str
     target: str
     label_width: float = 0.0
     label_height: float = 0.0
     thickness: float = 0.0
+    double: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +110,18 @@ def layout(nodes: Sequence[Node], edges: Sequence[Edge], width: float, *, matrix
     names = [node.name for node in ordered]
     pairs = [(names.index(e.source), names.index(e.target)) for e in edges]
     sizes = [(e.label_width, e.label_height, e.thickness) for e in edges]
-    tried = best_cells(len(names), pairs, _most_columns(ordered, width)) if matrix is None else [_given(matrix, names)]
-    routed = sorted((_routed(ordered, cells, pairs, width) for cells in tried), key=_cost)[:LABELLED]
+    # A correlation has no direction of reading: boxes are placed by the arrows.
+    one_way = [pair for pair, edge in zip(pairs, edges, strict=True) if not edge.double] or pairs
+    bent = [edge.double for edge in edges]
+    tried = best_cells(len(names), one_way, _most_columns(ordered, width)) if matrix is None else [_given(matrix, names)]
+    routed = sorted((_routed(ordered, cells, pairs, width, bent) for cells in tried), key=_cost)[:LABELLED]
     return min((_labelled(found, sizes) for found in routed), key=_cost)
 
 
-def _routed(nodes: Sequence[Node], cells: Cells, pairs: list[tuple[int, int]], width: float) -> Layout:
+def _routed(nodes: Sequence[Node], cells: Cells, pairs: list[tuple[int, int]], width: float, bent: Sequence[bool]) -> Layout:
     boxes, height = _boxes(nodes, cells, width)
     named = {node.name: box for node, box in zip(nodes, boxes, strict=True)}
-    return Layout(named, tuple(route(boxes, pairs, width, height)), (), width, height)
+    return Layout(named, tuple(route(boxes, pairs, width, height, bent)), (), width, height)
 
 
 def _labelled(found: Layout, sizes: list[tuple[float, float, float]]) -> Layout:

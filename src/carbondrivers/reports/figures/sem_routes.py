@@ -13,9 +13,12 @@ CURVATURES = (0.0, 0.12, -0.12, 0.22, -0.22, 0.34, -0.34, 0.48, -0.48, 0.64, -0.
 CLEARANCE = 1.2
 _SAMPLES = 36
 # What one fault costs, in units of curvature.
-_BOX, _CROSS, _OUT, _BEND, _TIP, _SHORT, _TALLER = 12.0, 3.0, 12.0, 0.9, 1.5, 3.0, 0.06
+_BOX, _CROSS, _OUT, _BEND, _TIP, _SHORT, _TALLER, _STRAIGHT = 12.0, 3.0, 12.0, 0.9, 1.5, 3.0, 0.06, 40.0
 _TIPS_APART = 3.2
 _OUTWARD = 0.3
+# What an arc may take instead, so that the eye sees it bent: by so much of its length, and so many mm.
+ARCS = (0.3, -0.3, 0.42, -0.42, 0.56, -0.56, 0.72, -0.72, 0.9, -0.9, 1.1)
+LEAST_BENT, LEAST_BENT_MM = 0.16, 2.0
 _COARSE, _OTHER, _FINE = (np.linspace(0.0, 1.0, n) for n in (9, 7, 20))
 
 
@@ -88,7 +91,13 @@ def bezier(control: Points, share: Points) -> Points:
     return np.asarray((1 - t) ** 2 * control[0] + 2 * t * (1 - t) * control[1] + t**2 * control[2])
 
 
-def route(boxes: Sequence[Box], pairs: Sequence[tuple[int, int]], width: float, height: float) -> list[Curve]:
+def route(
+    boxes: Sequence[Box],
+    pairs: Sequence[tuple[int, int]],
+    width: float,
+    height: float,
+    bent: Sequence[bool] | None = None,
+) -> list[Curve]:
     """Return a curve an arrow, each the best of a few curvatures beside the others.
 
     Parameters
@@ -99,15 +108,22 @@ def route(boxes: Sequence[Box], pairs: Sequence[tuple[int, int]], width: float, 
         Source and target of each arrow.
     width, height
         Of the page; no curve leaves it to the sides.
+    bent
+        Which must be curved to the eye, as the arcs of correlations are; none by default.
     """
     if not pairs:
         return []
-    choices = [[_curve(boxes[a], boxes[b], bend) for bend in CURVATURES] for a, b in pairs]
+    arcs = list(bent) if bent is not None else [False] * len(pairs)
+    bends = np.array([ARCS if arc else CURVATURES for arc in arcs])
+    choices = [[_curve(boxes[a], boxes[b], bend) for bend in given] for (a, b), given in zip(pairs, bends, strict=True)]
     centre = np.mean([(box.x, box.y) for box in boxes], axis=0)
     own = [
         [_own_cost(curve, boxes, pair, width, height) for curve in curves] for pair, curves in zip(pairs, choices, strict=True)
     ]
-    alone = np.array(own).reshape(len(pairs), len(CURVATURES)) + _BEND * np.abs(CURVATURES)
+    alone = np.array(own).reshape(len(pairs), len(CURVATURES)) + _BEND * np.abs(bends)
+    alone += _STRAIGHT * np.array(
+        [[arc and _looks_straight(c) for c in curves] for arc, curves in zip(arcs, choices, strict=True)]
+    )
     # Round the outside rather than through the middle, where it is all the same otherwise.
     alone -= _OUTWARD * np.array(
         [[np.hypot(*(c.points[_SAMPLES // 2] - centre)) / width for c in curves] for curves in choices]
@@ -166,6 +182,14 @@ def _curve(source: Box, target: Box, bend: float) -> Curve:
     middle = (start + end) / 2 + bend * np.array([along[1], -along[0]])
     control = np.array([source.edge_towards(*middle), middle, target.edge_towards(*middle)])
     return Curve(control, bezier(control, np.linspace(0.0, 1.0, _SAMPLES)))
+
+
+def _looks_straight(curve: Curve) -> bool:
+    """Whether a curve leaves the line between its ends by too little to be seen."""
+    start, middle, end = curve.control
+    length = float(np.hypot(*(end - start)))
+    aside = float(np.abs(np.linalg.det([end - start, middle - start]))) / max(length, 1e-9) / 2.0
+    return aside < max(LEAST_BENT * length, LEAST_BENT_MM)
 
 
 def _own_cost(curve: Curve, boxes: Sequence[Box], pair: tuple[int, int], width: float, height: float) -> float:

@@ -24,7 +24,8 @@ STANDARD = "Standardised coefficients and effects are in standard deviations; es
 def path_tables(result: PathResult) -> list[Table]:
     """Return every table of a path model that has rows."""
     level = f"{100 * result.parameters['confidence']:g} % CI"
-    made = [_fit(result), _effects(result, level), _coefficients(result, level), _claims(result, level), _r2(result)]
+    made = [_fit(result), _effects(result, level), _coefficients(result, level), _claims(result, level), _errors(result, level)]
+    made += [_r2(result)]
     made += [*_blocks(result, level), *_groups(result)]
     return [table for table in made if len(table.frame)]
 
@@ -105,6 +106,16 @@ def _claims(result: PathResult, level: str) -> Table:
         },
         ("group", "method", "driver", "response", "given", "r_partial", "ci_low", "ci_high", "df", "p", "n_eff", "p_eff",
          "p_equivalent", "note"),
+    )  # fmt: skip
+
+
+def _errors(result: PathResult, level: str) -> Table:
+    ends = {f"ci_{end}": f"Naive {level}, {end}" for end in ("low", "high")}
+    return Table(
+        "path_errors", "Correlated errors of the model", _named(result.error_correlations),
+        (HOW, "The error of a variable is what its own causes leave of it; of an outer variable, the variable itself."),
+        NAIVE | CORRECTED | ends | {"method": "Model", "driver": "Variable 1", "response": "Variable 2", "statistic": "t"},
+        ("group", "method", "driver", "response", "r", "ci_low", "ci_high", "df", "p", "n_eff", "p_eff", "note"),
     )  # fmt: skip
 
 

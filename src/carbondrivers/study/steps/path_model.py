@@ -45,7 +45,9 @@ class PathModelOptions(StepOptions):
         json_schema_extra=NAMES_DRIVERS,
     )
     families: dict[str, Family] = Field(
-        {}, description="response to its distribution: binomial, poisson, mixed (random intercepts by cluster); else gaussian"
+        {},
+        description="response to its distribution: binomial, poisson, mixed (random intercepts by cluster), gls (errors alike "
+        "nearby, at most 2,000 rows); else gaussian",
     )
     errors: ErrorKind = Field("classical", description="standard errors: classical, robust (HC3) or cluster")
     cluster: str | None = Field(
