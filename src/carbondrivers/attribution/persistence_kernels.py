@@ -158,18 +158,22 @@ def _prefixes(y: Floats, tau_min: int) -> Floats:
     added = np.zeros(y.shape)
     np.multiply(y[1:] - mean[:-1], y[1:] - mean[1:], out=added[1:])
     square = _running_sum(added)
-    highest, lowest, room = np.zeros((3, *y.shape))
-    for k in range(1, len(y)):
-        # The path of every prefix after k years at once; it begins and ends at 0.
+    # Every path begins at 0 and ends there.
+    highest, lowest, room = np.empty((3, *y.shape))
+    np.maximum(total[0] - mean, 0.0, out=highest)
+    np.minimum(total[0] - mean, 0.0, out=lowest)
+    for k in range(2, len(y)):
+        # The paths of all longer prefixes after k years at once.
         ends = slice(max(k, tau_min - 1), None)
-        path = np.multiply(mean[ends], k, out=room[ends])
+        path, high, low = room[ends], highest[ends], lowest[ends]
+        np.multiply(mean[ends], k, out=path)
         np.subtract(total[k - 1], path, out=path)
-        np.maximum(highest[ends], path, out=highest[ends])
-        np.minimum(lowest[ends], path, out=lowest[ends])
+        np.maximum(high, path, out=high)
+        np.minimum(low, path, out=low)
     np.maximum(square, 0.0, out=square)
     square /= tau
-    spread = np.sqrt(square, out=square)
-    return _ratio((highest - lowest)[tau_min - 1 :], spread[tau_min - 1 :])
+    np.sqrt(square, out=square)
+    return _ratio(highest[tau_min - 1 :] - lowest[tau_min - 1 :], square[tau_min - 1 :])
 
 
 def _running_sum(y: Floats) -> Floats:

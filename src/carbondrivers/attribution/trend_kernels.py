@@ -117,25 +117,27 @@ def mann_kendall_and_sen(y: Floats, t: Floats) -> tuple[MannKendall, TheilSen]:
     >>> float(test.s[0]), float(line.slope[0])
     (10.0, 2.0)
     """
-    rings, n, found = _Rings.of(t), _valid_years(y), np.empty((len(y), 4))
-    s, different, whole = np.empty(len(y)), np.empty(len(y)), _pairs(np.array([len(t)]))
-    usual = _variance(y[:1], whole.astype(np.float64), np.array([len(t)]))
-    variance, places, ordered = np.repeat(usual, len(y)), slope_ranks(whole, usual), np.sort(y, axis=1)
-    for rows in rings.parts(len(y)):
-        slopes, rising = rings.slopes(y[rows]), ordered[rows]
+    pairs, n, ordered, found = _Pairs.of(y, t), _valid_years(y), np.sort(y, axis=1), np.empty((len(y), 4))
+    # Most series have neither gaps nor ties: all their pairs differ, and their ranks are the same.
+    plain = (n == len(t)) & ~(ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    whole = _pairs(np.array([len(t)]))
+    usual = _variance(y[:1], whole, np.array([len(t)]))
+    variance, places = np.repeat(usual, len(y)), slope_ranks(whole, usual)[0]
+    up, down = np.empty(len(y)), np.empty(len(y))
+    for rows in pairs.parts:
+        slopes = pairs.slopes(rows)
         # Later years lie at larger times: a slope has the sign of its pair.
-        up = rings.count(np.greater, slopes)
-        # Most parts have neither gaps nor ties: every pair differs, and the ranks are the same.
-        plain = n[rows].min() == len(t) and not (rising[:, 1:] == rising[:, :-1]).any()
-        down = whole - up if plain else rings.count(np.less, slopes)
-        s[rows], different[rows] = up - down, up + down
-        slopes.sort(axis=1)
-        if plain:
-            found[rows] = slopes[:, places[0]]
+        up[rows] = pairs.count(np.greater, slopes)
+        if plain[rows].all():
+            down[rows] = whole - up[rows]
+            slopes.sort(axis=1)
+            np.take(slopes, places, axis=1, out=found[rows], mode="clip")
         else:
-            variance[rows] = _variance(y[rows], different[rows], n[rows])
+            down[rows] = pairs.count(np.less, slopes)
+            slopes.sort(axis=1)
+            variance[rows] = _variance(y[rows], up[rows] + down[rows], n[rows])
             found[rows] = _taken(slopes, slope_ranks(_pairs(n[rows]), variance[rows]))
-    return _tested(n, s, different, variance), _sen(y, ordered, t, n, found)
+    return _tested(n, up - down, up + down, variance), _sen(y, ordered, t, n, found)
 
 
 def _valid_years(y: Floats) -> NDArray[np.int64]:
@@ -147,7 +149,7 @@ def _pairs(n: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(n > 2, n * (n - 1) // 2, 0)
 
 
-def _variance(y: Floats, different: Floats, n: NDArray[np.int64]) -> Floats:
+def _variance(y: Floats, different: Floats | NDArray[np.int64], n: NDArray[np.int64]) -> Floats:
     """Return Var S of each series, corrected for ties; NaN for fewer than three values."""
     variance = np.where(n > 2, n * (n - 1.0) * (2.0 * n + 5.0), np.nan)
     tied = np.flatnonzero(different < _pairs(n))
@@ -202,9 +204,9 @@ def theil_sen(y: Floats, t: Floats, variance: Floats) -> TheilSen:
     variance
         Var S of ``mann_kendall``, shape (series,), which gives the ranks of the interval.
     """
-    rings, n, found = _Rings.of(t), _valid_years(y), np.empty((len(y), 4))
-    for rows in rings.parts(len(y)):
-        slopes = rings.slopes(y[rows])
+    pairs, n, found = _Pairs.of(y, t), _valid_years(y), np.empty((len(y), 4))
+    for rows in pairs.parts:
+        slopes = pairs.slopes(rows)
         slopes.sort(axis=1)
         found[rows] = _taken(slopes, slope_ranks(_pairs(n[rows]), variance[rows]))
     return _sen(y, np.sort(y, axis=1), t, n, found)
@@ -244,45 +246,42 @@ def slope_ranks(pairs: NDArray[np.int64], variance: Floats) -> NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rings:
-    """The pairs of years with the years in a ring: lags up to half of it meet every pair once, in few long operations.
+class _Pairs:
+    """The pairs of years of some series, part by part: slopes stay in the processor's cache.
 
-    The rooms are filled again and again: fresh memory would cost as much as the sorting.
+    The years lie in a ring: lags up to half of it meet every pair once, in few long operations. The rooms are filled
+    again and again: fresh memory would cost as much as the sorting.
     """
 
-    years: int
-    apart: Floats
-    around: Floats
+    y: Floats
     later: Floats
+    apart: Floats
     room: Floats
     compared: NDArray[np.bool_]
+    parts: list[slice]
 
     @classmethod
-    def of(cls, t: Floats) -> _Rings:
+    def of(cls, y: Floats, t: Floats) -> _Pairs:
         years, half = len(t), len(t) // 2
-        pairs = years * (years - 1) // 2
+        pairs, most = years * (years - 1) // 2, min(len(y), SERIES_AT_ONCE)
         first = np.tile(np.arange(years), half)[:pairs]
-        later = (first + np.repeat(np.arange(half) + 1, years)[:pairs]) % years
-        around = np.empty((SERIES_AT_ONCE, years + half))
-        windows = np.lib.stride_tricks.sliding_window_view(around, years, axis=1)[:, 1 : (years + 1) // 2]
+        then = (first + np.repeat(np.arange(half) + 1, years)[:pairs]) % years
+        around = np.concatenate([y, y[:, :half]], axis=1)
+        later = np.lib.stride_tricks.sliding_window_view(around, years, axis=1)[:, 1 : (years + 1) // 2]
         # Whole words of eight bytes, the rest of them never true.
-        compared = np.zeros((SERIES_AT_ONCE, -(-pairs // 8) * 8), dtype=np.bool_)
-        return cls(years, t[later] - t[first], around, windows, np.empty((SERIES_AT_ONCE, pairs)), compared)
+        compared = np.zeros((most, -(-pairs // 8) * 8), dtype=np.bool_)
+        parts = [slice(start, min(start + most, len(y))) for start in range(0, len(y), max(most, 1))]
+        return cls(y, later, t[then] - t[first], np.empty((most, pairs)), compared, parts)
 
-    def parts(self, series: int) -> list[slice]:
-        """Return slices of the series whose slopes stay in the processor's cache."""
-        return [slice(first, min(first + SERIES_AT_ONCE, series)) for first in range(0, series, SERIES_AT_ONCE)]
-
-    def slopes(self, y: Floats) -> Floats:
-        """Return the slopes of all pairs of years in the room, (series, pairs); gaps give NaN."""
-        slopes, around, later = (part[: len(y)] for part in (self.room, self.around, self.later))
-        around[:, : self.years], around[:, self.years :] = y, y[:, : self.years // 2]
-        lags = later.shape[1]
-        np.subtract(later, y[:, None, :], out=slopes[:, : lags * self.years].reshape(len(y), lags, self.years))
-        if self.years % 2 == 0:
+    def slopes(self, rows: slice) -> Floats:
+        """Return the slopes of all pairs of years of a part in the room, (series, pairs); gaps give NaN."""
+        y, later = self.y[rows], self.later[rows]
+        series, lags, years = later.shape
+        slopes = self.room[:series]
+        np.subtract(later, y[:, None, :], out=slopes[:, : lags * years].reshape(later.shape))
+        if years % 2 == 0:
             # Half around, a year's two neighbours are one.
-            half = self.years // 2
-            np.subtract(y[:, half:], y[:, :half], out=slopes[:, lags * self.years :])
+            np.subtract(y[:, years // 2 :], y[:, : years // 2], out=slopes[:, lags * years :])
         slopes /= self.apart
         return slopes
 
@@ -290,7 +289,7 @@ class _Rings:
         """Return how many slopes of each series are greater or less than 0."""
         compared = self.compared[: len(slopes)]
         compare(slopes, 0.0, out=compared[:, : slopes.shape[1]])
-        return np.bitwise_count(compared.view(np.uint64)).sum(axis=1, dtype=np.float64)
+        return np.asarray(np.bitwise_count(compared.view(np.uint64)).sum(axis=1, dtype=np.float64))
 
 
 def _taken(rows: Floats, places: NDArray[np.int64]) -> Floats:
