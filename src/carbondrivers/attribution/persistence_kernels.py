@@ -63,7 +63,8 @@ def _exponents(y: Floats, method: Method, tau_min: int, corrected: bool) -> Floa
         expected = np.log(expected_range(n)) if corrected else 0.0
         return np.asarray((np.log(_rescaled_range(y)) - expected) / np.log(n / 2.0) + (0.5 if corrected else 0.0))
     lengths = np.arange(tau_min, n + 1) if method == "prefix" else block_lengths(n)
-    logs = np.log(_prefixes(y, tau_min) if method == "prefix" else _blocks(y, lengths))
+    logs = _prefixes(y, tau_min) if method == "prefix" else _blocks(y, lengths)
+    np.log(logs, out=logs)
     if corrected:
         logs -= np.log([expected_range(int(tau)) for tau in lengths])[:, None]
     return _slope(np.log(lengths.astype(np.float64)), logs) + (0.5 if corrected else 0.0)
@@ -138,11 +139,14 @@ def p_under_noise(h: Floats, null: Floats) -> Floats:
 
 def _scaled(y: Floats) -> Floats:
     """Return deviations from the mean over the largest of them, (years, cells); NaN for a constant series."""
-    turned = np.ascontiguousarray(y.T, dtype=np.float64)
-    centred = turned - turned.mean(axis=0)
-    size = np.abs(centred).max(axis=0)
-    constant = size <= ROUNDING * np.abs(turned).max(axis=0)
-    return np.asarray(centred / np.where(constant, np.nan, size))
+    turned = np.array(y.T, dtype=np.float64, order="C")
+    mean = np.add.reduce(turned, axis=0) / len(turned)
+    turned -= mean
+    size = np.maximum(turned.max(axis=0), -turned.min(axis=0))
+    # The largest value lies no farther from 0 than this.
+    constant = size <= ROUNDING * (np.abs(mean) + size)
+    turned /= np.where(constant, np.nan, size)
+    return turned
 
 
 def _prefixes(y: Floats, tau_min: int) -> Floats:
@@ -154,13 +158,22 @@ def _prefixes(y: Floats, tau_min: int) -> Floats:
     added = np.zeros(y.shape)
     np.multiply(y[1:] - mean[:-1], y[1:] - mean[1:], out=added[1:])
     square = _running_sum(added)
-    reach, room = np.empty((len(y) - tau_min + 1, y.shape[1])), np.empty(y.shape)
-    for row, end in enumerate(range(tau_min, len(y) + 1)):
-        path = np.multiply(tau[:end], mean[end - 1], out=room[:end])
-        np.subtract(total[:end], path, out=path)
-        np.subtract(path.max(axis=0), path.min(axis=0), out=reach[row])
-    spread = np.sqrt(np.maximum(square, 0.0) / tau)[tau_min - 1 :]
-    return _ratio(reach, spread)
+    # Every path begins at 0 and ends there.
+    highest, lowest, room = np.empty((3, *y.shape))
+    np.maximum(total[0] - mean, 0.0, out=highest)
+    np.minimum(total[0] - mean, 0.0, out=lowest)
+    for k in range(2, len(y)):
+        # The paths of all longer prefixes after k years at once.
+        ends = slice(max(k, tau_min - 1), None)
+        path, high, low = room[ends], highest[ends], lowest[ends]
+        np.multiply(mean[ends], k, out=path)
+        np.subtract(total[k - 1], path, out=path)
+        np.maximum(high, path, out=high)
+        np.minimum(low, path, out=low)
+    np.maximum(square, 0.0, out=square)
+    square /= tau
+    np.sqrt(square, out=square)
+    return _ratio(highest[tau_min - 1 :] - lowest[tau_min - 1 :], square[tau_min - 1 :])
 
 
 def _running_sum(y: Floats) -> Floats:
@@ -192,6 +205,8 @@ def _rescaled_range(y: Floats) -> Floats:
 
 def _ratio(reach: Floats, spread: Floats) -> Floats:
     flat = ~(spread > ROUNDING)
+    if not flat.any():
+        return reach / spread
     return np.where(flat, np.nan, reach / np.where(flat, 1.0, spread))
 
 

@@ -145,10 +145,10 @@ def _levels(limits: tuple[float, ...]) -> list[str]:
 def _statistics(y: Floats, floor: float | None, needed: int) -> Floats:
     """Return mean, sd, CV, whether the mean is near zero, and valid years of cells (cells, years)."""
     valid = ~np.isnan(y)
-    n = valid.sum(axis=1).astype(np.float64)
+    full = bool(valid.all())
+    n = np.full(len(y), float(y.shape[1])) if full else valid.sum(axis=1).astype(np.float64)
     enough = n >= needed
     count = np.where(enough, n, np.nan)
-    full = bool(valid.all())
     mean = (y if full else np.where(valid, y, 0.0)).sum(axis=1) / count
     apart = y - mean[:, None]
     apart = apart if full else np.where(valid, apart, 0.0)

@@ -6,6 +6,7 @@ squeezed. All memory is bounded by the caller's block size.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,8 @@ from scipy import special
 from carbondrivers.attribution.inference import Floats
 
 Z_95 = float(special.ndtri(0.975))
-SERIES_AT_ONCE = 512
+# Their slopes stay in the cache of a core.
+SERIES_AT_ONCE = 128
 
 
 class Ols(NamedTuple):
@@ -59,12 +61,13 @@ def ols(y: Floats, t: Floats) -> Ols:
     Fewer than three values give NaN; a constant series gives slope 0, t 0, p 1; a perfect line has no t and no p.
     """
     valid = ~np.isnan(y)
-    n = valid.sum(axis=1).astype(np.float64)
+    complete = bool(valid.all())
+    n = np.full(len(y), float(y.shape[1])) if complete else valid.sum(axis=1).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         count = np.where(n > 2, n, np.nan)
-        filled = _zero_in_gaps(y, valid)
+        filled = y if complete else np.where(valid, y, 0.0)
         y_mean = filled.sum(axis=1) / count
-        if valid.all():
+        if complete:
             # Most blocks have no gap: one row of times serves all series.
             t_mean = np.where(n > 2, t.mean(), np.nan)
             dt, dy = (t - t.mean())[None, :], y - y_mean[:, None]
@@ -73,7 +76,8 @@ def ols(y: Floats, t: Floats) -> Ols:
             dt, dy = np.where(valid, t - t_mean[:, None], 0.0), np.where(valid, y - y_mean[:, None], 0.0)
         sxx = _sum_of_squares(dt)
         slope = np.vecdot(dt, dy) / sxx
-        sse = _sum_of_squares(dy - slope[:, None] * dt)
+        line = slope[:, None] * dt
+        sse = _sum_of_squares(np.subtract(dy, line, out=line))
         std_error = np.sqrt(sse / ((count - 2) * sxx))
         # Beside the size of the values: what is smaller is rounding.
         rounding = np.finfo(np.float64).eps ** 2 * _sum_of_squares(filled)
@@ -83,11 +87,6 @@ def ols(y: Floats, t: Floats) -> Ols:
         slope, std_error, statistic = (np.where(flat, 0.0, part) for part in (slope, std_error, statistic))
         p = 2.0 * special.stdtr(count - 2, -np.abs(statistic))
     return Ols(slope, y_mean - slope * t_mean, std_error, statistic, p)
-
-
-def _zero_in_gaps(values: Floats, valid: NDArray[np.bool_]) -> Floats:
-    # Most blocks have no gap, and are not copied.
-    return values if valid.all() else np.where(valid, values, 0.0)
 
 
 def _sum_of_squares(values: Floats) -> Floats:
@@ -100,20 +99,71 @@ def mann_kendall(y: Floats) -> MannKendall:
     S = sum of sgn(y_j - y_i), i < j; Var S corrected for ties; Z = (S - sgn S) / sqrt(Var S), 0 where S or Var S is 0.
     P is that of the normal distribution. Fewer than three values give NaN.
     """
-    n = (~np.isnan(y)).sum(axis=1).astype(np.float64)
-    n = np.where(n > 2, n, np.nan)
-    pairs = n * (n - 1) / 2.0
-    s, different = orders(y)
-    s = np.where(np.isnan(n), np.nan, s)
-    tied_pairs = pairs - different
-    ties = np.zeros(len(y))
-    tied = np.flatnonzero(tied_pairs > 0)
-    ties[tied] = _tie_term(y[tied])
-    variance = (n * (n - 1) * (2 * n + 5) - ties) / 18.0
+    n, (s, different) = _valid_years(y), orders(y)
+    return _tested(n, s, different, _variance(y, different, n))
+
+
+def mann_kendall_and_sen(y: Floats, t: Floats) -> tuple[MannKendall, TheilSen]:
+    """Return ``mann_kendall`` and ``theil_sen`` of each series: the pairs of years are gone through once for both.
+
+    Parameters
+    ----------
+    y, t
+        As for every kernel, t ascending.
+
+    Examples
+    --------
+    >>> test, line = mann_kendall_and_sen(np.array([[1.0, 3.0, 5.0, 7.0, 8.0]]), np.arange(5.0))
+    >>> float(test.s[0]), float(line.slope[0])
+    (10.0, 2.0)
+    """
+    pairs, n, ordered, found = _Pairs.of(y, t), _valid_years(y), np.sort(y, axis=1), np.empty((len(y), 4))
+    # Most series have neither gaps nor ties: all their pairs differ, and their ranks are the same.
+    plain = (n == len(t)) & ~(ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    whole = _pairs(np.array([len(t)]))
+    usual = _variance(y[:1], whole, np.array([len(t)]))
+    variance, places = np.repeat(usual, len(y)), slope_ranks(whole, usual)[0]
+    up, down = np.empty(len(y)), np.empty(len(y))
+    for rows in pairs.parts:
+        slopes = pairs.slopes(rows)
+        # Later years lie at larger times: a slope has the sign of its pair.
+        up[rows] = pairs.count(np.greater, slopes)
+        if plain[rows].all():
+            down[rows] = whole - up[rows]
+            slopes.sort(axis=1)
+            np.take(slopes, places, axis=1, out=found[rows], mode="clip")
+        else:
+            down[rows] = pairs.count(np.less, slopes)
+            slopes.sort(axis=1)
+            variance[rows] = _variance(y[rows], up[rows] + down[rows], n[rows])
+            found[rows] = _taken(slopes, slope_ranks(_pairs(n[rows]), variance[rows]))
+    return _tested(n, up - down, up + down, variance), _sen(y, ordered, t, n, found)
+
+
+def _valid_years(y: Floats) -> NDArray[np.int64]:
+    gaps = np.isnan(y)
+    return y.shape[1] - gaps.sum(axis=1) if gaps.any() else np.full(len(y), y.shape[1], dtype=np.int64)
+
+
+def _pairs(n: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(n > 2, n * (n - 1) // 2, 0)
+
+
+def _variance(y: Floats, different: Floats | NDArray[np.int64], n: NDArray[np.int64]) -> Floats:
+    """Return Var S of each series, corrected for ties; NaN for fewer than three values."""
+    variance = np.where(n > 2, n * (n - 1.0) * (2.0 * n + 5.0), np.nan)
+    tied = np.flatnonzero(different < _pairs(n))
+    if tied.size:
+        variance[tied] -= _tie_term(y[tied])
+    return variance / 18.0
+
+
+def _tested(n: NDArray[np.int64], s: Floats, different: Floats, variance: Floats) -> MannKendall:
+    pairs = np.where(n > 2, n * (n - 1) / 2.0, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
+        s = np.where(n > 2, s, np.nan)
         z = np.where((s == 0) | (variance <= 0), 0.0, (s - np.sign(s)) / np.sqrt(variance))
-        z = np.where(np.isnan(n), np.nan, z)
-        tau_b = np.where(tied_pairs < pairs, s / np.sqrt((pairs - tied_pairs) * pairs), np.nan)
+        tau_b = np.where(different > 0, s / np.sqrt(different * pairs), np.nan)
     return MannKendall(s, variance, z, 2.0 * special.ndtr(-np.abs(z)), s / pairs, tau_b)
 
 
@@ -154,11 +204,22 @@ def theil_sen(y: Floats, t: Floats, variance: Floats) -> TheilSen:
     variance
         Var S of ``mann_kendall``, shape (series,), which gives the ranks of the interval.
     """
-    n = (~np.isnan(y)).sum(axis=1)
-    found = _slopes_by_rank(y, t, slope_ranks(np.where(n > 2, n * (n - 1) // 2, 0), variance))
+    pairs, n, found = _Pairs.of(y, t), _valid_years(y), np.empty((len(y), 4))
+    for rows in pairs.parts:
+        slopes = pairs.slopes(rows)
+        slopes.sort(axis=1)
+        found[rows] = _taken(slopes, slope_ranks(_pairs(n[rows]), variance[rows]))
+    return _sen(y, np.sort(y, axis=1), t, n, found)
+
+
+def _sen(y: Floats, ordered: Floats, t: Floats, n: NDArray[np.int64], found: Floats) -> TheilSen:
+    """Return what the slopes of the four ranks give, (series, 4); `ordered` is y sorted, NaN last."""
     found[n < 3] = np.nan
     slope = (found[:, 0] + found[:, 1]) / 2.0
-    middle_y, middle_left = (_sorted_median(np.sort(part, axis=1), n) for part in (y, y - slope[:, None] * t))
+    left = slope[:, None] * t
+    np.subtract(y, left, out=left)
+    left.sort(axis=1)
+    middle_y, middle_left = _sorted_median(ordered, n), _sorted_median(left, n)
     intercept = middle_y - slope * _median_time(y, t, n)
     return TheilSen(slope, intercept, found[:, 2], found[:, 3], middle_left)
 
@@ -184,26 +245,51 @@ def slope_ranks(pairs: NDArray[np.int64], variance: Floats) -> NDArray[np.int64]
     return np.column_stack([(middle - 1) // 2, middle // 2, low, high])
 
 
-def _slopes_by_rank(y: Floats, t: Floats, ranks: NDArray[np.int64]) -> Floats:
-    """Return the slopes of given ranks (series, ranks) among those of all pairs of years; NaN counts as the largest."""
-    years, lags = len(t), range(1, len(t) // 2 + 1)
-    # The years in a ring: lags up to half of it meet every pair once, with few and long operations.
-    widths = [years if 2 * lag < years else lag for lag in lags]
-    ring = np.concatenate([t, t[: years // 2]])
-    apart = np.concatenate([ring[lag : lag + width] - t[:width] for lag, width in zip(lags, widths, strict=True)])
-    # One buffer for all series: fresh memory would cost as much as the sorting.
-    buffer, found = np.empty((min(len(y), SERIES_AT_ONCE), len(apart))), np.empty(ranks.shape)
-    for first in range(0, len(y), SERIES_AT_ONCE):
-        part = y[first : first + SERIES_AT_ONCE]
-        around = np.concatenate([part, part[:, : years // 2]], axis=1)
-        slopes, start = buffer[: len(part)], 0
-        for lag, width in zip(lags, widths, strict=True):
-            np.subtract(around[:, lag : lag + width], part[:, :width], out=slopes[:, start : start + width])
-            start += width
-        slopes /= apart
-        slopes.sort(axis=1)
-        found[first : first + len(part)] = _taken(slopes, ranks[first : first + len(part)])
-    return found
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """The pairs of years of some series, part by part: slopes stay in the processor's cache.
+
+    The years lie in a ring: lags up to half of it meet every pair once, in few long operations. The rooms are filled
+    again and again: fresh memory would cost as much as the sorting.
+    """
+
+    y: Floats
+    later: Floats
+    apart: Floats
+    room: Floats
+    compared: NDArray[np.bool_]
+    parts: list[slice]
+
+    @classmethod
+    def of(cls, y: Floats, t: Floats) -> _Pairs:
+        years, half = len(t), len(t) // 2
+        pairs, most = years * (years - 1) // 2, min(len(y), SERIES_AT_ONCE)
+        first = np.tile(np.arange(years), half)[:pairs]
+        then = (first + np.repeat(np.arange(half) + 1, years)[:pairs]) % years
+        around = np.concatenate([y, y[:, :half]], axis=1)
+        later = np.lib.stride_tricks.sliding_window_view(around, years, axis=1)[:, 1 : (years + 1) // 2]
+        # Whole words of eight bytes, the rest of them never true.
+        compared = np.zeros((most, -(-pairs // 8) * 8), dtype=np.bool_)
+        parts = [slice(start, min(start + most, len(y))) for start in range(0, len(y), max(most, 1))]
+        return cls(y, later, t[then] - t[first], np.empty((most, pairs)), compared, parts)
+
+    def slopes(self, rows: slice) -> Floats:
+        """Return the slopes of all pairs of years of a part in the room, (series, pairs); gaps give NaN."""
+        y, later = self.y[rows], self.later[rows]
+        series, lags, years = later.shape
+        slopes = self.room[:series]
+        np.subtract(later, y[:, None, :], out=slopes[:, : lags * years].reshape(later.shape))
+        if years % 2 == 0:
+            # Half around, a year's two neighbours are one.
+            np.subtract(y[:, years // 2 :], y[:, : years // 2], out=slopes[:, lags * years :])
+        slopes /= self.apart
+        return slopes
+
+    def count(self, compare: np.ufunc, slopes: Floats) -> Floats:
+        """Return how many slopes of each series are greater or less than 0."""
+        compared = self.compared[: len(slopes)]
+        compare(slopes, 0.0, out=compared[:, : slopes.shape[1]])
+        return np.asarray(np.bitwise_count(compared.view(np.uint64)).sum(axis=1, dtype=np.float64))
 
 
 def _taken(rows: Floats, places: NDArray[np.int64]) -> Floats:
@@ -224,6 +310,9 @@ def _median_time(y: Floats, t: Floats, n: NDArray[np.int64]) -> Floats:
 
 def _sorted_median(rows: Floats, count: NDArray[np.int64]) -> Floats:
     """Return the median of the first `count` entries of each row; rows are sorted with NaN last."""
+    width = rows.shape[1]
+    if (count == width).all() and width:
+        return (rows[:, (width - 1) // 2] + rows[:, width // 2]) / 2.0
     safe = np.maximum(count, 1)
     two = _taken(rows, np.column_stack([(safe - 1) // 2, safe // 2]))
     return np.where(count > 0, (two[:, 0] + two[:, 1]) / 2.0, np.nan)

@@ -79,8 +79,7 @@ def _all_statistics(values: Floats, *, times: Floats, order: np.ndarray, needed:
 def block_statistics(y: Floats, t: Floats, test: TrendTest) -> Floats:
     """Return all of ``STATISTICS`` but the last, (series, statistics), of series y (series, years) at times t."""
     line = kernels.ols(y, t)
-    plain = kernels.mann_kendall(y)
-    sen = kernels.theil_sen(y, t, plain.variance)
+    plain, sen = kernels.mann_kendall_and_sen(y, t)
     chosen = outcome(y, t, plain, sen.slope, test)
     return np.column_stack([*line, *sen, plain.s, chosen.z, chosen.p, plain.tau_a, plain.tau_b])
 

@@ -100,10 +100,12 @@ def outcome(y: Floats, t: Floats, plain: MannKendall, slope: Floats, test: Trend
 
 def small_sample_p(y: Floats, plain: MannKendall) -> Floats:
     """Return P of Mann-Kendall: exact for at most 10 values without ties, else that of the normal distribution."""
+    p = plain.p.copy()
+    if y.shape[1] > EXACT_UP_TO and not np.isnan(y).any():
+        return p
     n = (~np.isnan(y)).sum(axis=1)
     untied = plain.variance == n * (n - 1.0) * (2.0 * n + 5.0) / 18.0
     rows = np.flatnonzero((n > 2) & (n <= EXACT_UP_TO) & untied)
-    p = plain.p.copy()
     for size in np.unique(n[rows]):
         of_size = rows[n[rows] == size]
         p[of_size] = exact_p(plain.s[of_size], int(size))
