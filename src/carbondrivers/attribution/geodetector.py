@@ -27,7 +27,7 @@ import pandas as pd
 from carbondrivers.attribution.geodetector_classic import ORIGIN, VARIANTS, Variant
 from carbondrivers.attribution.geodetector_group import P_METHODS, Group, Options, PMethod
 from carbondrivers.attribution.geodetector_null import is_shifted
-from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, letters
+from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, letters, not_compared
 from carbondrivers.attribution.geodetector_rows import TYPES
 from carbondrivers.attribution.inference import ADJUSTMENTS, NAIVE_P, adjust_within
 from carbondrivers.attribution.registry import register
@@ -286,4 +286,4 @@ def _notes(sample: PixelSample, options: Options, strata: pd.DataFrame) -> tuple
         notes.append(f"Strata of the whole sample with a single member: {singles}; they are kept and raise q.")
     if sample.weights:
         notes.append(f"Rows are weighted by {sample.weights}; degrees of freedom count Kish's (sum w)^2 / sum w^2 rows.")
-    return (*notes, *sample.caveats(weighted=True))
+    return (*notes, *not_compared(strata), *sample.caveats(weighted=True))

@@ -149,7 +149,12 @@ def _letters(ax: Axes, rows: np.ndarray, ends: np.ndarray, marks: list[str], siz
 def _names(table: pd.DataFrame) -> list[str]:
     """Return the names of strata, borders in three digits."""
     rows = zip(table["level"], table["lower"], table["upper"], strict=True)
-    return [f"{low:.3g} to {high:.3g}".replace("-", "−") if np.isfinite(low) else str(name) for name, low, high in rows]
+    return [f"{_border(low)} to {_border(high)}" if np.isfinite(low) else str(name) for name, low, high in rows]
+
+
+def _border(value: float) -> str:
+    """Return a border in three digits, whole where it has more before the point."""
+    return (f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}").replace("-", "−")
 
 
 def _ends(table: pd.DataFrame) -> tuple[str, str]:
