@@ -121,7 +121,8 @@ class Walk:
         if weights is None:
             return table.count.astype(np.float64)
         joint = codes[pair[0]] * self.size[pair[1]] + codes[pair[1]]
-        return np.bincount(joint, weights**2, minlength=table.count.size).reshape(table.count.shape)
+        found = np.asarray(np.bincount(joint, weights**2, minlength=table.count.size), dtype=np.float64)
+        return found.reshape(table.count.shape)
 
     def _finish(self, *, weighted: bool) -> None:
         """Leave out classes that only occur where something else is missing, and scale weights to a mean of 1."""

@@ -63,7 +63,7 @@ def risk_pictures(result: GeodetectorResult, *, journal: Journal) -> list[Pictur
     """Compose one panel a driver, nine a figure, for every group."""
     found: list[Picture] = []
     for group, whole in result.strata.groupby("group", sort=False):
-        drivers = _by_q(result, str(group), [str(d) for d in dict.fromkeys(whole["driver"])])
+        drivers = drivers_by_q(result, str(group), [str(d) for d in dict.fromkeys(whole["driver"])])
         for number, names in enumerate(panels.chunks(drivers, PANELS), start=1):
             table = whole.loc[whole["driver"].isin(names)].reset_index(drop=True)
             on = _page(result, str(group), names, journal)
@@ -73,7 +73,8 @@ def risk_pictures(result: GeodetectorResult, *, journal: Journal) -> list[Pictur
     return found
 
 
-def _by_q(result: GeodetectorResult, group: str, drivers: list[str]) -> list[str]:
+def drivers_by_q(result: GeodetectorResult, group: str, drivers: list[str]) -> list[str]:
+    """Return drivers by falling q in a group."""
     q = result.factors.loc[result.factors["group"] == group].set_index("driver")["q"].fillna(-1.0)
     return sorted(drivers, key=lambda d: (-float(q.get(d, -1.0)), d))
 
