@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from carbondrivers.attribution import detect
+from carbondrivers.attribution import detect, optimal_zones, optimise_strata
+from carbondrivers.attribution.result import Result
 from carbondrivers.datasets import Driver, PixelSample
 from carbondrivers.errors import OptionError
 from carbondrivers.reports import journal, pictures, tables
@@ -55,6 +58,19 @@ def test_rows_without_places_have_no_map_and_very_many_are_thinned(monkeypatch: 
         risk_map(bare, "d0")
     with pytest.raises(OptionError, match="driver must be one of"):
         risk_map(result, "d7")
+
+
+@pytest.mark.parametrize("door", [detect, optimise_strata, optimal_zones])
+def test_a_group_of_one_row_or_of_single_members_is_undefined_and_no_crash(door: Callable[..., Result]) -> None:
+    rng = np.random.default_rng(23)
+    frame = pd.DataFrame({"zone": np.arange(60) % 5, "rain": rng.normal(size=60), "nep": rng.normal(size=60)})
+    groups = {"one": np.arange(60) == 3, "singles": np.arange(60) < 5}
+    drivers = [Driver("zone", kind="categorical"), Driver("rain")]
+    result = door(PixelSample.from_frame(frame, response="nep", drivers=drivers, groups=groups))
+    for table in result.tables.values():
+        if "epsilon2" in table:
+            single = table.loc[table["group"] != "all", "epsilon2"].astype(float)
+            assert not np.isinf(single).any() and single.loc[table["group"] == "one"].isna().all()
 
 
 def test_hundreds_of_strata_are_not_compared_two_by_two() -> None:
