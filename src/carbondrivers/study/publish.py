@@ -64,10 +64,8 @@ def _sections(run: RunResult, profile: Any) -> tuple[Section, ...]:
     found = []
     for name in run.kept:
         made = _section(name, run, profile)
-        pictures, tables = (
-            tuple(replace(one, name=f"{name}_{one.name}") if one.name in taken else one for one in part)
-            for part in (made.pictures, made.tables)
-        )
+        pictures = tuple(replace(one, name=f"{name}_{one.name}") if one.name in taken else one for one in made.pictures)
+        tables = tuple(replace(one, name=f"{name}_{one.name}") if one.name in taken else one for one in made.tables)
         found.append(replace(made, pictures=pictures, tables=tables))
         taken |= {one.name for one in (*pictures, *tables)}
     return tuple(found)
