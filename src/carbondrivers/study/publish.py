@@ -67,7 +67,7 @@ def _sections(run: RunResult, profile: Any) -> tuple[Section, ...]:
         pictures = tuple(replace(one, name=f"{name}_{one.name}") if one.name in taken else one for one in made.pictures)
         tables = tuple(replace(one, name=f"{name}_{one.name}") if one.name in taken else one for one in made.tables)
         found.append(replace(made, pictures=pictures, tables=tables))
-        taken |= {one.name for one in (*pictures, *tables)}
+        taken |= {one.name for one in pictures} | {one.name for one in tables}
     return tuple(found)
 
 
