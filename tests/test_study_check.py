@@ -110,7 +110,7 @@ method = ["mk"]
         ("study.toml:14: groups.sink: says no condition", "above, at_least, below, at_most, is"),
         ("study.toml:16: analyses.geodetectr: unknown step", "did you mean 'geodetector'?"),
         ("study.toml:18: analyses.geodetector.method: must be one of", "'jenks' is called 'natural' here"),
-        ("study.toml:19: analyses.geodetector.classes: must be at least 2, got 1", ""),
+        ("study.toml:19: analyses.geodetector.classes: must be at least 2, or a list in [ ], got 1", ""),
         ("study.toml:20: analyses.trend: trend needs a stack of grids", "take it out"),
         ("study.toml:21: analyses.trend.method: must be one of", "'mk' is called 'mann_kendall' here"),
     ]

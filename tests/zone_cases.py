@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from carbondrivers.attribution.class_summary import class_summary
+from carbondrivers.attribution.geodetector_grids import detect_grids
 from carbondrivers.attribution.group_series import group_series
 from carbondrivers.attribution.optimum import optimum
 from carbondrivers.attribution.profile import profile
@@ -108,7 +109,13 @@ def call_group_series(stack: xr.DataArray | None = None, **options: Any) -> Resu
     return group_series(given, (codes(annual_cover()), NAMES), regions=regions_of(), **options)
 
 
+def call_geodetector_grids(stack: xr.DataArray | None = None, **options: Any) -> Result:
+    strata = {"cover": codes(cover_of()), "zone": regions_of()[0]}
+    return detect_grids(a_stack() if stack is None else stack, strata, names={"cover": NAMES}, **options)
+
+
 CALLS: dict[str, Callable[..., Result]] = {
     "class_summary": call_class_summary, "profile": call_profile, "transitions": call_transitions,
     "group_series": call_group_series, "optimum": call_optimum,
+    "geodetector_grids": call_geodetector_grids,
 }  # fmt: skip

@@ -18,7 +18,7 @@ All of it comes from one pass over the rows (``geodetector_moments``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ import pandas as pd
 from carbondrivers.attribution.geodetector_classic import ORIGIN, VARIANTS, Variant
 from carbondrivers.attribution.geodetector_group import P_METHODS, Group, Options, PMethod
 from carbondrivers.attribution.geodetector_null import is_shifted
-from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, letters
+from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, letters, not_compared
 from carbondrivers.attribution.geodetector_rows import TYPES
 from carbondrivers.attribution.inference import ADJUSTMENTS, NAIVE_P, adjust_within
 from carbondrivers.attribution.registry import register
@@ -60,6 +60,7 @@ STRATA_COLUMNS = [
     "ci_eff_low", "ci_eff_high", "letters", "method",
 ]  # fmt: skip
 ALPHA = 0.05
+MOST_PLACES = 500_000
 CORRECTED_P = (
     "Corrected P refer q to what strata would explain of a response with the same autocorrelation, estimated by rings of "
     "distance (after Clifford, Richardson and Hemon 1989, with Satterthwaite's degrees of freedom); verdicts on pairs and "
@@ -93,6 +94,9 @@ class GeodetectorResult(Result):
         are not found to differ.
     dropped : pandas.DataFrame
         Rows that were left out, and why.
+    rows : pandas.DataFrame
+        Where the rows lie, for maps: both coordinates, then of every driver the position of the row's stratum among its strata
+        of the whole sample; at most 500,000 rows. It is data and no table of results; empty without coordinates.
     """
 
     factors: pd.DataFrame
@@ -101,6 +105,7 @@ class GeodetectorResult(Result):
     ecological: pd.DataFrame
     strata: pd.DataFrame
     dropped: pd.DataFrame
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @register(
@@ -108,7 +113,7 @@ class GeodetectorResult(Result):
     title="Geodetector: factors, interactions, risks, ecological detector",
     takes="sample",
     result=GeodetectorResult,
-    version="2",
+    version="3",
     citation="Wang, J.F. et al. (2016). A measure of spatial stratified heterogeneity. Ecological Indicators 67, 250-256.",
 )
 def detect(
@@ -181,7 +186,7 @@ def detect(
     groups = [Group(name, part, options) for name, part in sample.group_samples()]
     parameters: dict[str, object] = {
         "method": method, "classes": classes, "p_method": p_method, "risk_test": risk_test, "adjust": adjust,
-        "confidence": confidence, "replicates": replicates, "block_size": block_size,
+        "confidence": confidence, "replicates": replicates, "block_size": block_size, "crs": sample.crs or "",
     }  # fmt: skip
     parameters |= {"variant": variant} if p_method == "wang2016" else {}
     tables = _tables(groups, adjust)
@@ -193,8 +198,18 @@ def detect(
         provenance=history_line("geodetector", n=sample.n, **parameters),
         variables=sample.variables(),
         dropped=sample.dropped.reset_index(drop=True),
+        rows=_rows(sample, groups[0]),
         **tables,
     )
+
+
+def _rows(sample: PixelSample, whole: Group) -> pd.DataFrame:
+    """Return places and strata of the rows, of very many every k-th."""
+    if sample.coordinates is None:
+        return pd.DataFrame()
+    every = slice(None, None, -(-sample.n // MOST_PLACES))
+    places = sample.frame[list(sample.coordinates)].iloc[every].reset_index(drop=True).astype(np.float64)
+    return places.assign(**{driver: cut.codes[every].astype(np.int32) for driver, cut in whole.cuts.items()})
 
 
 def _tables(groups: list[Group], adjust: str) -> dict[str, pd.DataFrame]:
@@ -286,4 +301,4 @@ def _notes(sample: PixelSample, options: Options, strata: pd.DataFrame) -> tuple
         notes.append(f"Strata of the whole sample with a single member: {singles}; they are kept and raise q.")
     if sample.weights:
         notes.append(f"Rows are weighted by {sample.weights}; degrees of freedom count Kish's (sum w)^2 / sum w^2 rows.")
-    return (*notes, *sample.caveats(weighted=True))
+    return (*notes, *not_compared(strata), *sample.caveats(weighted=True))

@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import Any, Literal, get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -21,6 +22,9 @@ from carbondrivers.attribution.inference import Floats
 
 RiskTest = Literal["welch", "games_howell"]
 RISK_TESTS: tuple[RiskTest, ...] = get_args(RiskTest)
+# Pairs grow with the square of the strata: a few hundred strata would have more tests than anyone reads.
+MOST_STRATA = 100
+NOT_COMPARED = "More than {} strata are not compared two by two: {}."
 
 
 def stratum_means(moments: Moments, among: Floats | None, confidence: float) -> dict[str, Floats]:
@@ -44,6 +48,13 @@ def stratum_means(moments: Moments, among: Floats | None, confidence: float) -> 
         "n": moments.count.astype(np.float64), "estimate": moments.mean, "sd": sd, "std_error": sd / np.sqrt(n), "ci_low": low,
         "ci_high": high, "n_eff": n_eff, "ci_eff_low": low_eff, "ci_eff_high": high_eff,
     }  # fmt: skip
+
+
+def not_compared(strata: pd.DataFrame) -> tuple[str, ...]:
+    """Return the sentence on drivers with too many strata to compare; nothing where there are none."""
+    count = strata.groupby("driver")["level"].nunique()
+    many = [str(d) for d in count.index[count > MOST_STRATA]]
+    return (NOT_COMPARED.format(MOST_STRATA, ", ".join(many)),) if many else ()
 
 
 def spreads(moments: Moments) -> Floats:
@@ -77,6 +88,8 @@ def _interval(mean: Floats, error: Floats, n: Floats, confidence: float) -> tupl
 def differences(moments: Moments, among: Floats | None, test: RiskTest, confidence: float) -> dict[str, NDArray[Any]]:
     """Return columns: difference, t, df, p and interval of every two strata (``one``, ``two``), naive and corrected.
 
+    More than ``MOST_STRATA`` strata are not compared.
+
     Parameters
     ----------
     moments
@@ -95,7 +108,8 @@ def differences(moments: Moments, among: Floats | None, test: RiskTest, confiden
     >>> round(float(found["statistic"][0]), 4), round(float(found["df"][0]), 4)
     (-3.0984, 2.9412)
     """
-    pairs = np.array(list(combinations(range(len(moments.count)), 2)), dtype=np.int64).reshape(-1, 2)
+    strata = len(moments.count) if len(moments.count) <= MOST_STRATA else 0
+    pairs = np.array(list(combinations(range(strata), 2)), dtype=np.int64).reshape(-1, 2)
     one, two = pairs.T
     n, variance = size_of(moments), spreads(moments) ** 2
     apart = moments.mean[one] - moments.mean[two]

@@ -145,7 +145,8 @@ class Search:
         if cells < 2 or not self.y.any():
             return row | {"note": "undefined: a single stratum or a constant response in this group"}
         q = q_of(cell_moments(self.y, column.codes.to_numpy(dtype=np.int64), cells))
-        return row | {"q": q, "epsilon2": 1.0 - (1.0 - q) * (self.part.n - 1) / (self.part.n - cells)}
+        n = self.part.n
+        return row | {"q": q, "epsilon2": 1.0 - (1.0 - q) * (n - 1) / (n - cells) if n > cells else np.nan}
 
     def strata_rows(self) -> Iterator[dict[str, object]]:
         """Iterate over the classes of the chosen cuts."""

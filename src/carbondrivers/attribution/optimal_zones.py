@@ -310,4 +310,4 @@ class _Group:
 
 def _size(tree: Node, q: float, n: int) -> dict[str, object]:
     cells = len(leaves(tree))
-    return {"cells": cells, "epsilon2": 1.0 - (1.0 - q) * (n - 1) / (n - cells)}
+    return {"cells": cells, "epsilon2": 1.0 - (1.0 - q) * (n - 1) / (n - cells) if n > cells else np.nan}

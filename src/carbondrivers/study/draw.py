@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carbondrivers.errors import DataError, DataWarning
 from carbondrivers.study.grids import REGION
@@ -92,15 +92,14 @@ def transformed(frame: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
     DataError
         If a value lies outside of what the transformation takes.
     """
-    import numpy as np
     import pandas as pd
 
-    functions = {"log1p": (np.log1p, -1.0, False), "log": (np.log, 0.0, False), "sqrt": (np.sqrt, 0.0, True)}
+    limits = {"log1p": (-1.0, False), "log": (0.0, False), "sqrt": (0.0, True)}
     made = {}
     for name, driver in spec.drivers.items():
         if driver.transform == "none":
             continue
-        function, least, closed = functions[driver.transform]
+        least, closed = limits[driver.transform]
         values = pd.to_numeric(frame[name], errors="coerce")
         outside = int((values < least).sum() if closed else (values <= least).sum())
         if outside:
@@ -108,5 +107,14 @@ def transformed(frame: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
             raise DataError(
                 f"driver {name!r}: {driver.transform} takes values {bound}, {outside} are not: take the transform out"
             )
-        made[name] = function(values)
+        made[name] = on_its_scale(values, driver.transform)
     return frame.assign(**made)
+
+
+def on_its_scale(values: Any, transform: str) -> Any:
+    """Return a column or a grid on the scale that a study asks for: log1p, log, sqrt, or as it is."""
+    import numpy as np
+
+    if transform == "none":
+        return values
+    return {"log1p": np.log1p, "log": np.log, "sqrt": np.sqrt}[transform](values)

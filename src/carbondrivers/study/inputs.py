@@ -310,7 +310,7 @@ class Inputs:
         if self.spec.kind == "region":
             mean = stack.mean("year").to_series().rename(self.spec.response.name).reset_index()
             drivers = self.region.sample_frame().drop(columns="nep")
-            return drivers.merge(mean, on=["y", "x"], how="left"), self.region.crs
+            return transformed(drivers.merge(mean, on=["y", "x"], how="left"), self.spec), self.region.crs
         return self.drawn, stack.attrs.get("crs")
 
     def _is_weighted(self, frame: pd.DataFrame) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def publish_run(run: RunResult, folder: Path) -> list[str]:
         title=run.study.spec.study.title,
         notice=_notice(run.study.spec.study),
         data=data_paragraphs(run.study.spec, run.seed),
-        sections=tuple(_section(name, run, profile) for name in run.kept),
+        sections=_sections(run, profile),
         sources=pd.DataFrame([(s.file, s.bytes, s.sha256) for s in run.sources], columns=["file", "bytes", "sha256"]),
         study=run.study.text,
         facts={"seed": str(run.seed)} | versions(),
@@ -55,6 +56,19 @@ def _notice(study: Study) -> str:
     if study.region is None:
         return ""
     return NOTICE if study.region == "demo" or study.mode == "planted" else PROCESS_NOTICE
+
+
+def _sections(run: RunResult, profile: Any) -> tuple[Section, ...]:
+    """Return a section a step; what two steps call alike gets the name of the later step before its own."""
+    taken: set[str] = set()
+    found = []
+    for name in run.kept:
+        made = _section(name, run, profile)
+        pictures = tuple(replace(one, name=f"{name}_{one.name}") if one.name in taken else one for one in made.pictures)
+        tables = tuple(replace(one, name=f"{name}_{one.name}") if one.name in taken else one for one in made.tables)
+        found.append(replace(made, pictures=pictures, tables=tables))
+        taken |= {one.name for one in pictures} | {one.name for one in tables}
+    return tuple(found)
 
 
 def _section(name: str, run: RunResult, profile: Any) -> Section:

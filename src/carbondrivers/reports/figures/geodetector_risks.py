@@ -63,7 +63,7 @@ def risk_pictures(result: GeodetectorResult, *, journal: Journal) -> list[Pictur
     """Compose one panel a driver, nine a figure, for every group."""
     found: list[Picture] = []
     for group, whole in result.strata.groupby("group", sort=False):
-        drivers = _by_q(result, str(group), [str(d) for d in dict.fromkeys(whole["driver"])])
+        drivers = drivers_by_q(result, str(group), [str(d) for d in dict.fromkeys(whole["driver"])])
         for number, names in enumerate(panels.chunks(drivers, PANELS), start=1):
             table = whole.loc[whole["driver"].isin(names)].reset_index(drop=True)
             on = _page(result, str(group), names, journal)
@@ -73,7 +73,8 @@ def risk_pictures(result: GeodetectorResult, *, journal: Journal) -> list[Pictur
     return found
 
 
-def _by_q(result: GeodetectorResult, group: str, drivers: list[str]) -> list[str]:
+def drivers_by_q(result: GeodetectorResult, group: str, drivers: list[str]) -> list[str]:
+    """Return drivers by falling q in a group."""
     q = result.factors.loc[result.factors["group"] == group].set_index("driver")["q"].fillna(-1.0)
     return sorted(drivers, key=lambda d: (-float(q.get(d, -1.0)), d))
 
@@ -149,7 +150,12 @@ def _letters(ax: Axes, rows: np.ndarray, ends: np.ndarray, marks: list[str], siz
 def _names(table: pd.DataFrame) -> list[str]:
     """Return the names of strata, borders in three digits."""
     rows = zip(table["level"], table["lower"], table["upper"], strict=True)
-    return [f"{low:.3g} to {high:.3g}".replace("-", "−") if np.isfinite(low) else str(name) for name, low, high in rows]
+    return [f"{_border(low)} to {_border(high)}" if np.isfinite(low) else str(name) for name, low, high in rows]
+
+
+def _border(value: float) -> str:
+    """Return a border in three digits, whole where it has more before the point."""
+    return (f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}").replace("-", "−")
 
 
 def _ends(table: pd.DataFrame) -> tuple[str, str]:

@@ -144,6 +144,31 @@ def frame(ax: Axes, extent: Extent, crs: CRS | None, size: float) -> None:
     north_arrow(ax, crs, size)
 
 
+def small_frame(ax: Axes, extent: Extent, crs: CRS | None, size: float, labelled: tuple[bool, bool]) -> None:
+    """Frame one of many maps; only those of the left column and of the lowest row carry the graticule's labels."""
+    frame(ax, extent, None, size)
+    if crs is None or not any(labelled):
+        return
+    graticule(ax, crs, size)
+    if not labelled[0]:
+        ax.set_yticks([])
+    if not labelled[1]:
+        ax.set_xticks([])
+
+
+def shared_strip(on: Page, place: tuple[float, float, float], extent: Extent, crs: CRS, size: float) -> None:
+    """Draw scale bar and north arrow once for many maps: left, top and width in mm, with the scale and centre of the maps."""
+    left, top, across = place
+    ax = on.axes(left, top, across, 9.0)
+    ax.axis("off")
+    half = 4.5 * (extent.right - extent.left) / across / extent.stretch
+    middle = (extent.bottom + extent.top) / 2
+    ax.set_xlim(extent.left, extent.right)
+    ax.set_ylim(middle - half, middle + half)
+    scale_bar(ax, crs, size)
+    north_arrow(ax, crs, size)
+
+
 def graticule(ax: Axes, crs: CRS, size: float) -> None:
     """Label longitudes along the lower edge and latitudes along the left edge, where their lines meet the frame."""
     across, tall = axes_mm(ax)

@@ -57,10 +57,10 @@ def _months_picture(result: SeasonalityResult, journal: Journal) -> Picture:
         down, right = divmod(month, COLUMNS)
         ax = on.axes(_LEFT + right * (across + _GUTTER), 1.0 + down * row + _TITLE, across, tall)
         drawn = furniture.draw_grid(ax, values[month], x, y, cmap=cmap, norm=norm)
-        _small_frame(ax, extent, crs, size - 1.0, labelled=(right == 0, down == 2))
+        furniture.small_frame(ax, extent, crs, size - 1.0, labelled=(right == 0, down == 2))
         _month_title(ax, MONTHS[month], means[month], size)
     if crs is not None:
-        _furniture(on, below, across, extent, crs, size - 0.5)
+        furniture.shared_strip(on, (_LEFT, below, across), extent, crs, size - 0.5)
     start, long = _LEFT + across + 10.0, width - _LEFT - across - 30.0
     label = panels.axis_label(f"Mean {result.label(_name(result))}", result.unit(_name(result)), long, size)
     furniture.colour_bar(on, start, below + 1.5, long, drawn, ends, label, size - 0.5)
@@ -96,36 +96,12 @@ def _ticks(norm: Normalize) -> list[float]:
     return [*(-value for value in found), 0.0, *reversed(found)]
 
 
-def _small_frame(ax: Axes, extent: furniture.Extent, crs: Any, size: float, labelled: tuple[bool, bool]) -> None:
-    """Frame one of many maps; only those of the left column and of the lowest row carry the graticule's labels."""
-    furniture.frame(ax, extent, None, size)
-    if crs is None or not any(labelled):
-        return
-    furniture.graticule(ax, crs, size)
-    if not labelled[0]:
-        ax.set_yticks([])
-    if not labelled[1]:
-        ax.set_xticks([])
-
-
 def _month_title(ax: Axes, name: str, mean: float, size: float) -> None:
     """Write the month above the left corner of a map, and the mean of the area above the right one."""
     height = 1.0 + 1.0 / panels.axes_mm(ax)[1]
     ax.text(0.0, height, name, transform=ax.transAxes, fontsize=size + 0.5, ha="left", va="bottom")
     words = panels.decimals(mean, 1)
     ax.text(1.0, height, words, transform=ax.transAxes, fontsize=size - 0.5, ha="right", va="bottom", color=FOOT_INK)
-
-
-def _furniture(on: Page, top: float, across: float, extent: furniture.Extent, crs: Any, size: float) -> None:
-    """Draw scale bar and north arrow once, in an empty frame with the scale and the centre of the maps."""
-    ax = on.axes(_LEFT, top, across, 9.0)
-    ax.axis("off")
-    half = 4.5 * (extent.right - extent.left) / across / extent.stretch
-    middle = (extent.bottom + extent.top) / 2
-    ax.set_xlim(extent.left, extent.right)
-    ax.set_ylim(middle - half, middle + half)
-    furniture.scale_bar(ax, crs, size)
-    furniture.north_arrow(ax, crs, size)
 
 
 def _timing_picture(result: SeasonalityResult, journal: Journal) -> Picture:

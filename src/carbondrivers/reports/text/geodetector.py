@@ -10,6 +10,11 @@ from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
 from carbondrivers.reports.words import number, p_text
 
+_WHERE = {
+    "groups": "within each group",
+    "sample": "at borders found in the sample",
+    "searched": "for the whole sample, each driver by the rule and number of classes that a search chose",
+}
 UNCLEAR = "not distinguishable"
 _TESTED = {
     "f": "q was tested by the central F of the analysis of variance, which does not depend on the origin of the response;",
@@ -47,10 +52,8 @@ def _cut(result: GeodetectorResult) -> str:
     how, classes = (result.parameters.get(key) for key in ("method", "classes"))
     if how is None:
         return "Strata are the classes of grids."
-    return (
-        f"Continuous drivers were cut into {classes} classes ({how}) within each group; categorical drivers are strata as they "
-        "are."
-    )
+    where = _WHERE[str(result.parameters.get("cut", "groups"))]
+    return f"Continuous drivers were cut into {classes} classes ({how}) {where}; categorical drivers are strata as they are."
 
 
 def _adjustment(result: GeodetectorResult) -> str:

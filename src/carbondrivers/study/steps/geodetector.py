@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+import pandas as pd
+from pydantic import Field, model_validator
 
 from carbondrivers.attribution.geodetector import GeodetectorResult, detect
+from carbondrivers.attribution.optimal_strata import apply_strata, optimise_strata
 from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.strata import SearchMethod, StrataMethod
+from carbondrivers.datasets.sample import ALL
 from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.registry import Step, StepOptions, register_step
+
+Strata = Annotated[int, Field(ge=2, le=50)]
+SEARCHED = (
+    "Strata were chosen among {} with {} classes (the fewest whose cross-validated q is within one standard error of the "
+    "best): P of factors and pairs do not pay for that search; those of the step optimal_strata do."
+)
 
 
 class GeodetectorOptions(StepOptions):
     """Options of the geodetector."""
 
-    method: Literal["quantile", "equal", "natural"] = Field(
-        "quantile", description="how continuous drivers are cut into strata, within each group"
+    method: StrataMethod = Field("quantile", description="how continuous drivers are cut into strata, within each group")
+    methods: tuple[SearchMethod, ...] | None = Field(
+        None, min_length=1, description="rules to choose from for each driver, in place of method; see the step optimal_strata"
     )
-    classes: int = Field(6, ge=2, le=50, description="number of strata of a continuous driver")
+    classes: Strata | tuple[Strata, Strata] = Field(
+        6, description="number of strata of a continuous driver, 2 to 50; or fewest and most, to choose from"
+    )
     p_method: Literal["f", "welch", "permutation", "spatial", "wang2016"] = Field(
         "f", description="test of q: central F, Welch's F, permutation of rows, F beside a spatial null of shifted grids or "
         "simulated fields, or the published noncentral F, which depends on the origin of the response",
@@ -37,11 +51,61 @@ class GeodetectorOptions(StepOptions):
         description="side of the blocks that are resampled, in the coordinates' unit; a tenth of the extent by default",
     )
 
+    @model_validator(mode="after")
+    def _one_way_to_cut(self) -> GeodetectorOptions:
+        few, most = self.classes if isinstance(self.classes, tuple) else (self.classes, self.classes)
+        if few > most:
+            raise ValueError(f"classes must be the fewest and the most, as [4, 9], got [{few}, {most}]")
+        if self.methods is not None and "method" in self.model_fields_set:
+            raise ValueError("method and methods: take one out; method cuts all drivers alike, methods are chosen from")
+        return self
+
 
 def _run(inputs: Inputs, options: GeodetectorOptions, results: Mapping[str, Result]) -> GeodetectorResult:
-    return detect(inputs.sample, seed=inputs.seed, **options.model_dump())
+    given = options.model_dump(exclude={"methods"})
+    if options.methods is None and isinstance(options.classes, int):
+        return detect(inputs.sample, seed=inputs.seed, **given)
+    del given["method"], given["classes"]
+    return _searched(inputs, options, given)
+
+
+def _searched(inputs: Inputs, options: GeodetectorOptions, given: dict[str, Any]) -> GeodetectorResult:
+    """Detect with the strata that a search chose for the whole sample."""
+    methods = options.methods or (options.method,)
+    few, most = options.classes if isinstance(options.classes, tuple) else (options.classes, options.classes)
+    sample = inputs.sample
+    if not sample.continuous:
+        return detect(sample, seed=inputs.seed, **given)
+    chosen = optimise_strata(
+        sample, methods=methods, classes=(few, most), block_size=options.block_size, permutations=0, seed=inputs.seed
+    )
+    found = detect(apply_strata(sample, chosen), seed=inputs.seed, **given)
+    span = f"{few} to {most}" if few < most else f"{few}"
+    cut = {"method": " or ".join(methods), "classes": span, "cut": "searched"}
+    cuts = chosen.strata.loc[(chosen.strata["group"] == ALL) & chosen.strata["lower"].notna()]
+    rules = chosen.chosen.loc[chosen.chosen["group"] == ALL].set_index("driver")["method"]
+    note = SEARCHED.format(" or ".join(methods), span)
+    return replace(
+        found,
+        parameters={**found.parameters, **cut},
+        notes=(*found.notes, note),
+        variables=sample.variables(),
+        strata=_with_borders(found.strata, cuts, rules),
+        factors=found.factors.assign(method=found.factors["driver"].map(rules).fillna(found.factors["method"])),
+    )
+
+
+def _with_borders(strata: pd.DataFrame, cuts: pd.DataFrame, rules: pd.Series) -> pd.DataFrame:
+    """Return strata with the borders and the rule of each class that was cut."""
+    keys = ["driver", "level"]
+    known = strata[keys].merge(cuts[[*keys, "lower", "upper"]].astype({"level": str}), on=keys, how="left")
+    return strata.assign(
+        lower=known["lower"].to_numpy(), upper=known["upper"].to_numpy(),
+        method=strata["driver"].map(rules).fillna(strata["method"]),
+    )  # fmt: skip
 
 
 register_step(
-    Step("geodetector", "Geodetector", GeodetectorOptions, "sample", (), ("geodetector",), _run, order=50, seeded=True)
-)
+    Step("geodetector", "Geodetector", GeodetectorOptions, "sample", (), ("geodetector", "optimal_strata"), _run, order=50,
+         seeded=True, version="2")
+)  # fmt: skip

@@ -1,0 +1,100 @@
+"""The study steps of the geodetector: whole grids, and rules and numbers of classes to choose from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from carbondrivers.attribution import GeodetectorResult
+from carbondrivers.errors import StudyError
+from carbondrivers.study.check import load_study
+from carbondrivers.study.publish import publish_run
+from carbondrivers.study.run import run_steps
+
+STUDY = """
+schema = 1
+[study]
+title = "Geodetector"
+seed = 20260118
+years = [2000, 2020]
+region = "demo"
+shape = [24, 25]
+[response]
+name = "nep"
+[drivers]
+precipitation = { category = "climate" }
+gdp = { category = "human", transform = "log1p" }
+land_cover = { category = "human", kind = "categorical" }
+"""
+REPORT = """
+[report]
+figures = ["png"]
+"""
+
+
+def _study(folder: Path, analyses: str) -> Path:
+    path = folder / "study.toml"
+    path.write_text(STUDY + analyses + REPORT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, GeodetectorResult], Path]:
+    folder = tmp_path_factory.mktemp("both")
+    given = "[analyses.geodetector]\nreplicates = 100\n[analyses.geodetector_grids]\nreplicates = 100\n"
+    run = run_steps(load_study(_study(folder, given)), folder / "out")
+    assert publish_run(run, folder / "out") == []
+    return {name: kept.result for name, kept in run.kept.items() if name.startswith("geodetector")}, folder / "out"  # type: ignore[misc]
+
+
+def test_whole_grids_equal_the_sample_of_all_cells(both: tuple[dict[str, GeodetectorResult], Path]) -> None:
+    sample, grids = both[0]["geodetector"], both[0]["geodetector_grids"]
+    for name in ("factors", "interactions", "strata"):
+        keys = ["driver", "driver_2" if name == "interactions" else "level" if name == "strata" else "driver"]
+        one, two = (result.tables[name].sort_values(keys, ignore_index=True) for result in (sample, grids))
+        for column in ("q", "statistic", "p", "estimate", "n", "lower", "upper"):
+            if column in one:
+                np.testing.assert_allclose(one[column].astype(float), two[column].astype(float), rtol=1e-5, err_msg=name)
+    assert set(sample.strata["level"]) == set(grids.strata["level"])
+
+
+def test_two_steps_of_one_family_keep_their_figures_and_tables(both: tuple[dict[str, GeodetectorResult], Path]) -> None:
+    out = both[1]
+    names = {path.name for path in (*(out / "figures").glob("*.png"), *(out / "tables").glob("*.csv"))}
+    assert {"factors.png", "geodetector_grids_factors.png"} <= names
+    assert {"geodetector_factors.csv", "geodetector_grids_geodetector_factors.csv"} <= names
+    text = (out / "methods.md").read_text(encoding="utf-8")
+    assert "(quantile) at borders found in the sample" in text and "(quantile) within each group" in text
+
+
+def test_lists_of_rules_and_classes_are_searched(tmp_path: Path) -> None:
+    given = '[analyses.geodetector]\nmethods = ["quantile", "natural", "equal"]\nclasses = [4, 9]\nreplicates = 100\n'
+    run = run_steps(load_study(_study(tmp_path, given)), tmp_path / "out")
+    assert publish_run(run, tmp_path / "out") == []
+    found = run.kept["geodetector"].result
+    assert isinstance(found, GeodetectorResult)
+    counts = found.strata.loc[found.strata["driver"] != "land_cover"].groupby("driver").size()
+    assert counts.between(2, 9).all() and set(counts.index) == {"precipitation", "gdp"}
+    table = found.strata.set_index("driver")
+    assert table.loc["gdp", "lower"].notna().all() and table.loc["land_cover", "lower"].isna().all()
+    assert found.factors.set_index("driver").loc["gdp", "method"] in ("quantile", "natural", "equal")
+    assert any("do not pay for that search" in note for note in found.notes)
+    assert "4 to 9 classes (quantile or natural or equal)" in (tmp_path / "out" / "methods.md").read_text(encoding="utf-8")
+    assert set(found.variables.set_index("name").loc[["gdp", "precipitation"], "kind"]) == {"continuous"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("classes = [9, 4]", r"classes must be the fewest and the most, as \[4, 9\], got \[9, 4\]"),
+        ("classes = 1", "classes.* must be"),
+        ('method = "natural"\nmethods = ["equal"]', "method and methods: take one out"),
+        ('methods = ["jenks"]', "methods.* must be one of"),
+        ("methods = []", "methods"),
+    ],
+)
+def test_cuts_that_contradict_are_refused(tmp_path: Path, given: str, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        load_study(_study(tmp_path, f"[analyses.geodetector]\n{given}\n"))
