@@ -148,11 +148,12 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         bins = len(table) + 1 if self.max_bin is None or settings.grown_by == "gbr" else self.max_bin
         self._codes: DriverCodes = driver_codes(table, levels, bins)
         codes = self._codes.encode(table)
-        self._arrays = None
         self._model = grower(
             codes, (answer - self._origin) / self._scale, weights, self._codes, settings, self.seed, self.threads
         )
         self._model.grow(self.n_trees)
+        # Scikit-learn's trees predict by their arrays; those of xgboost are read when they are asked for.
+        self._arrays = None if isinstance(self._model, XgboostGrower) else self._model.arrays()
         self.initial_ = self._model.base * self._scale + self._origin
         # Splits of the laplace loss are judged by the signs of the residuals, which have no unit.
         self.raw_influence_ = self._model.gains() * (self._scale**2 if settings.distribution == "gaussian" else 1.0)
