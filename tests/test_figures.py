@@ -129,8 +129,8 @@ def with_every_type(result: GeodetectorResult) -> GeodetectorResult:
     pairs["interaction"] = [VERDICTS[i % len(VERDICTS)] for i in range(len(pairs))]
     pairs.loc[0, "q"], pairs.loc[[0, 5], "interaction"] = np.nan, ""
     singles = result.factors.copy()
-    singles.loc[0, ["q", "p"]] = np.nan
-    singles.loc[1, "p"] = np.nan
+    singles.loc[0, ["q", "p", "p_eff"]] = np.nan
+    singles.loc[1, ["p", "p_eff"]] = np.nan
     return dataclasses.replace(result, interactions=pairs, factors=singles)
 
 
@@ -273,7 +273,8 @@ def test_triangle_counts_its_types_and_frames_the_strongest() -> None:
     assert any("n/a below q: P undefined" in text.replace("\n", " ") for text in shown)
     assert "weaken" not in " ".join(shown)
     assert "n/a" in shown
-    assert any("naive P" in text for text in shown)
+    # Rows with places: the verdict rests on the P that counts neighbours as alike.
+    assert any("has corrected P" in text.replace("\n", " ") for text in shown)
 
 
 def test_group_names_make_safe_and_different_file_names() -> None:
@@ -521,7 +522,7 @@ def test_an_exactly_linear_driver_has_its_own_mark() -> None:
 def test_a_bar_without_p_is_neither_filled_nor_open() -> None:
     result = detect(make_sample(5, 1))
     table = result.factors.copy()
-    table.loc[0, "p"] = np.nan
+    table.loc[0, ["p", "p_eff"]] = np.nan
     for tried, hatched in ((result, 0), (dataclasses.replace(result, factors=table), 1)):
         picture = named(pictures(tried, journal("jal")), "factors")
         assert sum(bool(bar.get_hatch()) for bar in picture.figure.axes[0].patches) == hatched

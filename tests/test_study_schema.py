@@ -112,7 +112,7 @@ def test_every_key_can_be_explained() -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("analyses.geodetector.classes", ("whole number", "at least 2", "default  6")),
+        ("analyses.geodetector.classes", ("whole number or list of 2", "2 to 50", "default  6")),
         ("drivers.precipitation.category", ("'topography'", "'other'")),
         ("drivers.category", ("drivers.*.category",)),
         ("drivers.precipitation", ("keys", "column, source, category")),

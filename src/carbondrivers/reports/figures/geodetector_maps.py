@@ -140,8 +140,8 @@ def _response(result: GeodetectorResult) -> str:
 def _sentences(result: GeodetectorResult, placed: Placed, maps: int, ends: str) -> list[str]:
     drawn = len(result.rows)
     return [
-        f"{panels.count(drawn)} {placed.shape}" + (f" of {panels.count(result.n)} rows" if drawn < result.n else ""),
-        "whole sample",
+        f"whole sample, n = {panels.count(result.n)}",
+        f"{panels.count(drawn)} {placed.shape}" if drawn < result.n else "",
         "maps sorted by q, one colour scale for all drivers" if maps > 1 else "",
         furniture.limits_words(ends),
         "scale bar true at the centre of the map" if placed.crs is not None else "reference system unknown",

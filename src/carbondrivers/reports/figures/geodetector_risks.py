@@ -179,8 +179,10 @@ def _sentences(result: GeodetectorResult, group: str, drivers: list[str]) -> lis
     how = "with the effective n" if _ends(table)[0] == "ci_eff_low" else "naive, every row independent"
     longest = int(table.groupby("driver").size().max())
     where = panels.group_words(group)
+    n = result.factors.loc[result.factors["group"] == group, "n"].max()
     return [
-        f"{where[:1].upper()}{where[1:]}: {_foot_words(result)} in each stratum with its {level} interval ({how})",
+        f"{where[:1].upper()}{where[1:]}, n = {panels.count(n)}: {_foot_words(result)} in each stratum with its "
+        f"{level} interval ({how})",
         f"strata that share a letter are not found to differ (adjusted {'corrected' if 'eff' in how else 'naive'} P)",
         f"the {MOST_STRATA} largest strata of a driver" if longest > MOST_STRATA else "",
         "panels sorted by q, each with its own scale" if len(drivers) > 1 else "",

@@ -58,7 +58,8 @@ def draw(ax: Axes, sources: Sequence[Source], words: str, size: float) -> None:
     panels.print_values(ax, np.array(marks), np.array(values), shown, size - 1.0)
     ax.locator_params(axis="x", nbins=4)
     ax.tick_params(axis="x", labelsize=size - 0.5)
-    ax.set_xlabel(words, fontsize=size, labelpad=1.5)
+    # The names of the sources leave room to the left, none to the right.
+    ax.set_xlabel(words, fontsize=size, labelpad=1.5, loc="right")
 
 
 def _bar(ax: Axes, y: float, value: float, colour: str, level: str) -> None:
