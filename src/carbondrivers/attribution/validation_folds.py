@@ -151,7 +151,7 @@ def make_folds(
     >>> sample = PixelSample.from_frame(table, response="nep", drivers={"rain": "climate"}, coordinates=("x", "y"))
     >>> folds = make_folds(sample, kind="spatial_blocks", size=20.0, n=5)
     >>> folds.n, folds.units, sorted(len(test) for _, test in folds.splits())
-    (5, 25, [60, 60, 60, 60, 60])
+    (5, 25, [59, 59, 60, 61, 61])
     """
     choose(kind, KINDS, "kind of folds")
     n, size, buffer = _checked(n, size, buffer, sample)
