@@ -22,10 +22,10 @@ from carbondrivers.attribution.persistence_kernels import hurst
 from carbondrivers.attribution.stability import _statistics as variation
 from carbondrivers.attribution.time_correlation import time_correlation
 from carbondrivers.attribution.trend import trend
-from carbondrivers.attribution.trend_maps import block_statistics
+from carbondrivers.attribution.trend_maps import BLOCK, block_statistics
 from carbondrivers.attribution.trend_tests import TREND_TESTS
 
-YEARS, BLOCK, SOME, VARIABLES = 21, 2048, 200, 6
+YEARS, SOME, VARIABLES = 21, 200, 6
 # Blocked NumPy elsewhere: 3.4 us a cell where 13.9 GB/s were copied, which is as long as copying the 168 bytes of 281 cells.
 COPIES_ELSEWHERE = 3.4e-6 / (8 * YEARS / 13.9e9)
 

@@ -21,7 +21,7 @@ from carbondrivers.attribution.inference import Floats
 
 Method = Literal["prefix", "blocks", "k"]
 Series = Literal["levels", "differences"]
-BLOCK = 1024
+BLOCK = 8192
 NULL_DRAWS, NULL_SEED = 100_000, 20260725
 # Fewest values that give three points of the line (one, in K).
 LEAST = {"prefix": 5, "blocks": 15, "k": 5}
@@ -51,19 +51,21 @@ def hurst(y: Floats, method: Method, tau_min: int, corrected: bool) -> Floats:
     0.98
     """
     found = np.empty(len(y))
+    # Filled again and again: fresh memory would cost more than what is done in it.
+    rooms = np.empty((6, y.shape[1], min(len(y), BLOCK)))
     for start in range(0, len(y), BLOCK):
         block = y[start : start + BLOCK]
-        found[start : start + len(block)] = _exponents(_scaled(block), method, tau_min, corrected)
+        found[start : start + len(block)] = _exponents(_scaled(block), method, tau_min, corrected, rooms[:, :, : len(block)])
     return found
 
 
-def _exponents(y: Floats, method: Method, tau_min: int, corrected: bool) -> Floats:
+def _exponents(y: Floats, method: Method, tau_min: int, corrected: bool, rooms: Floats) -> Floats:
     n = len(y)
     if method == "k":
         expected = np.log(expected_range(n)) if corrected else 0.0
         return np.asarray((np.log(_rescaled_range(y)) - expected) / np.log(n / 2.0) + (0.5 if corrected else 0.0))
     lengths = np.arange(tau_min, n + 1) if method == "prefix" else block_lengths(n)
-    logs = _prefixes(y, tau_min) if method == "prefix" else _blocks(y, lengths)
+    logs = _prefixes(y, tau_min, rooms) if method == "prefix" else _blocks(y, lengths)
     np.log(logs, out=logs)
     if corrected:
         logs -= np.log([expected_range(int(tau)) for tau in lengths])[:, None]
@@ -149,19 +151,24 @@ def _scaled(y: Floats) -> Floats:
     return turned
 
 
-def _prefixes(y: Floats, tau_min: int) -> Floats:
-    """Return R / S of the first tau values of y (years, cells) for every tau from `tau_min`, (lengths, cells)."""
+def _prefixes(y: Floats, tau_min: int, rooms: Floats) -> Floats:
+    """Return R / S of the first tau values of y (years, cells) for every tau from `tau_min`, (lengths, cells).
+
+    It lies in one of the six rooms of y's shape.
+    """
     tau = np.arange(1.0, len(y) + 1.0)[:, None]
-    total = _running_sum(y)
-    mean = total / tau
+    total, mean, square, highest, lowest, room = rooms
+    np.divide(_running_sum(y, total), tau, out=mean)
     # The sum of squares about the mean, updated value by value (Welford 1962): no difference of large numbers.
-    added = np.zeros(y.shape)
-    np.multiply(y[1:] - mean[:-1], y[1:] - mean[1:], out=added[1:])
-    square = _running_sum(added)
+    square[0] = 0.0
+    np.subtract(y[1:], mean[:-1], out=square[1:])
+    np.subtract(y[1:], mean[1:], out=room[1:])
+    square[1:] *= room[1:]
+    _running_sum(square, square)
     # Every path begins at 0 and ends there.
-    highest, lowest, room = np.empty((3, *y.shape))
-    np.maximum(total[0] - mean, 0.0, out=highest)
-    np.minimum(total[0] - mean, 0.0, out=lowest)
+    np.subtract(total[0], mean, out=room)
+    np.maximum(room, 0.0, out=highest)
+    np.minimum(room, 0.0, out=lowest)
     for k in range(2, len(y)):
         # The paths of all longer prefixes after k years at once.
         ends = slice(max(k, tau_min - 1), None)
@@ -173,15 +180,16 @@ def _prefixes(y: Floats, tau_min: int) -> Floats:
     np.maximum(square, 0.0, out=square)
     square /= tau
     np.sqrt(square, out=square)
-    return _ratio(highest[tau_min - 1 :] - lowest[tau_min - 1 :], square[tau_min - 1 :])
+    highest -= lowest
+    return _ratio(highest[tau_min - 1 :], square[tau_min - 1 :])
 
 
-def _running_sum(y: Floats) -> Floats:
-    """Return the sums over the years so far: row by row, which is many times as fast as ``cumsum`` along columns."""
-    total = y.copy()
+def _running_sum(y: Floats, out: Floats) -> Floats:
+    """Fill `out` with the sums over the years so far: row by row, many times as fast as ``cumsum`` along columns."""
+    out[0] = y[0]
     for row in range(1, len(y)):
-        total[row] += total[row - 1]
-    return total
+        np.add(out[row - 1], y[row], out=out[row])
+    return out
 
 
 def _blocks(y: Floats, lengths: NDArray[np.int64]) -> Floats:
@@ -199,15 +207,16 @@ def _blocks(y: Floats, lengths: NDArray[np.int64]) -> Floats:
 
 def _rescaled_range(y: Floats) -> Floats:
     centred = y - y.mean(axis=0)
-    path = _running_sum(centred)
+    path = _running_sum(centred, np.empty_like(centred))
     return _ratio(path.max(axis=0) - path.min(axis=0), np.sqrt((centred**2).mean(axis=0)))
 
 
 def _ratio(reach: Floats, spread: Floats) -> Floats:
+    """Return reach / spread, in the place of `reach`; NaN where there is no spread."""
     flat = ~(spread > ROUNDING)
-    if not flat.any():
-        return reach / spread
-    return np.where(flat, np.nan, reach / np.where(flat, 1.0, spread))
+    if flat.any():
+        reach[flat], spread = np.nan, np.where(flat, 1.0, spread)
+    return np.divide(reach, spread, out=reach)
 
 
 def _slope(x: Floats, y: Floats) -> Floats:

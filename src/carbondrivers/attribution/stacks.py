@@ -12,7 +12,7 @@ from carbondrivers.attribution.inference import Floats
 from carbondrivers.datasets.grids import cell_areas
 from carbondrivers.errors import DataError, OptionError
 
-BLOCK = 2048
+BLOCK = 8192
 TIME_NAMES = ("year", "time")
 # Relative: a calendar year has 365 or 366 days.
 EVEN = 0.02

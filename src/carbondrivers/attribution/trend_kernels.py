@@ -16,8 +16,9 @@ from scipy import special
 from carbondrivers.attribution.inference import Floats
 
 Z_95 = float(special.ndtri(0.975))
-# Their slopes stay in the cache of a core.
-SERIES_AT_ONCE = 128
+# Bytes of the slopes made at once: small enough for the processor's outer cache, large enough that threads seldom meet at
+# the interpreter's lock.
+ROOM = 2**21
 
 
 class Ols(NamedTuple):
@@ -263,7 +264,8 @@ class _Pairs:
     @classmethod
     def of(cls, y: Floats, t: Floats) -> _Pairs:
         years, half = len(t), len(t) // 2
-        pairs, most = years * (years - 1) // 2, min(len(y), SERIES_AT_ONCE)
+        pairs = years * (years - 1) // 2
+        most = min(len(y), max(ROOM // (8 * max(pairs, 1)), 1))
         first = np.tile(np.arange(years), half)[:pairs]
         then = (first + np.repeat(np.arange(half) + 1, years)[:pairs]) % years
         around = np.concatenate([y, y[:, :half]], axis=1)

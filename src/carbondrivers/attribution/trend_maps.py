@@ -21,7 +21,7 @@ from carbondrivers.attribution.trend_tests import TEST_WORDS, TrendTest, outcome
 from carbondrivers.datasets.blocks import in_blocks
 from carbondrivers.errors import DataError
 
-BLOCK = 2048
+BLOCK = 8192
 STATISTICS = (
     "ols_slope", "ols_intercept", "ols_std_error", "ols_statistic", "ols_p", "sen_slope", "sen_intercept",
     "sen_ci_low", "sen_ci_high", "sen_intercept_residual", "mk_s", "mk_z", "mk_p", "tau_a", "tau_b", "n_valid",
