@@ -37,12 +37,15 @@ class Lags:
         Distance class of every lag of the half spectrum's inverse.
     pairs : float64, (classes,)
         Ordered pairs in each class, a point with itself left out.
+    steps : tuple of float
+        Distance between rows and between columns of the lattice, in widths of a class.
     """
 
     cell: NDArray[np.int64]
     shape: tuple[int, int]
     ring: NDArray[np.int64]
     pairs: Floats
+    steps: tuple[float, float]
 
     @property
     def n(self) -> int:
@@ -87,12 +90,12 @@ def lags(xy: Floats, *, geographic: bool = False, side: int = LATTICE_SIDE) -> L
         steps = [max(np.sqrt(area / len(xy)) / 2.0, float(xy.max()) / min(side - 1, POINTS_SIDE))] * 2
     cell = np.rint(xy[:, ::-1] / steps[::-1]).astype(np.int64)
     down, right = (int(fft.next_fast_len(2 * int(cell[:, i].max()) + 1, real=True)) for i in (0, 1))
-    distance = lag_distances((down, right), steps[1], steps[0] * shrink)
-    width = min(step for step in (steps[1], steps[0] * shrink))
-    ring = np.rint(distance / width).astype(np.int64).ravel()
+    width = min(steps[1], steps[0] * shrink)
+    scaled = steps[1] / width, steps[0] * shrink / width
+    ring = np.rint(lag_distances((down, right), *scaled)).astype(np.int64).ravel()
     pairs = np.rint(np.bincount(ring, autocorrelation(np.ones(len(cell)), cell, (down, right)).ravel()))
     pairs[0] -= len(cell)
-    return Lags(cell, (down, right), ring, pairs)
+    return Lags(cell, (down, right), ring, pairs, scaled)
 
 
 def products(values: Floats, at: Lags) -> Floats:

@@ -12,7 +12,8 @@ such a part. A crossing cannot explain less than either driver, so "weaken" only
 
 Risk: which strata differ in the mean (``geodetector_risks``). Ecological: which of two drivers explains more of the same rows
 (``geodetector_pairs``). Where rows have places every P stands beside one that knows about spatial autocorrelation
-(``geodetector_spatial``, or the spatial null of ``geodetector_null``), and epsilon2 has an interval from blocks of space.
+(``geodetector_spatial``, or the spatial null of ``geodetector_null``), epsilon2 has an interval from blocks of space, and the
+share one that knows of autocorrelated errors (``geodetector_spatial.fixed_share``).
 All of it comes from one pass over the rows (``geodetector_moments``).
 """
 
@@ -41,7 +42,8 @@ from carbondrivers.provenance import history_line
 _TEST = ["statistic", "df", "df_2", "p", "p_adjusted", "log10_p", "ci_low", "ci_high", "n", "n_eff"]
 _EFF = ["statistic_eff", "df_eff", "df_2_eff", "p_eff", "p_eff_adjusted", "ci_eff_low", "ci_eff_high"]
 FACTOR_COLUMNS = [
-    "group", "response", "driver", "q", "epsilon2", "epsilon2_low", "epsilon2_high", "omega2", *_TEST, *_EFF, "method", "note",
+    "group", "response", "driver", "q", "epsilon2", "epsilon2_low", "epsilon2_high", "omega2", *_TEST, "epsilon2_eff", *_EFF,
+    "method", "note",
 ]  # fmt: skip
 PAIR_COLUMNS = [
     "group", "response", "driver", "driver_2", "q_driver", "q_driver_2", "q", "epsilon2", "interaction", "interaction_classic",
@@ -81,7 +83,9 @@ class GeodetectorResult(Result):
     ----------
     factors : pandas.DataFrame
         One row a group and driver: q with its interval (noncentral F), epsilon2 with its interval from blocks of space,
-        omega2, test, P adjusted within the group; then the same test knowing about autocorrelation.
+        omega2, test, P adjusted within the group; then share, interval (``ci_eff_low``, ``ci_eff_high``) and test knowing
+        about autocorrelation. The interval from blocks holds the share too seldom where rows of neighbouring blocks
+        resemble each other.
     interactions : pandas.DataFrame
         One row a group and pair: the two single q's, q of the crossing, verdict, classic type, and the non-additive part
         (``estimate``: its share of the response's sum of squares, less what chance makes) with interval and test.
@@ -113,7 +117,7 @@ class GeodetectorResult(Result):
     title="Geodetector: factors, interactions, risks, ecological detector",
     takes="sample",
     result=GeodetectorResult,
-    version="3",
+    version="4",
     citation="Wang, J.F. et al. (2016). A measure of spatial stratified heterogeneity. Ecological Indicators 67, 250-256.",
 )
 def detect(

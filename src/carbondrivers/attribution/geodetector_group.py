@@ -25,6 +25,8 @@ from carbondrivers.attribution.geodetector_spatial import (
     centred_form,
     corrected_test,
     correlations,
+    fitted_correlations,
+    fixed_share,
     places_of,
     sums_among,
 )
@@ -200,15 +202,16 @@ class Group:
             return {}
         fields = [correlations(self.y, where)]
         residual = self._standard_residual(driver)
-        fields += [] if residual is None else [correlations(residual, where, to_zero=True)]
-        among = sums_among(where, fields, cut.codes, cut.cells, self.weights)
+        fields += [] if residual is None else [fitted_correlations(residual, where)]
+        among, moments = sums_among(where, fields, cut.codes, cut.cells, self.weights), self.moments[driver]
         self._among[driver] = among[1] if len(among) > 1 else None
-        form = centred_form(among[0], self.moments[driver].weight)
-        row: Row = dict(corrected_test(q, form, cut.cells - 1, self.n - self.kish, self.kish))
-        return row | self.corrected_interval(row)
+        row: Row = dict(corrected_test(q, centred_form(among[0], moments.weight), cut.cells - 1, self.n - self.kish, self.kish))
+        if len(among) > 1:
+            row |= fixed_share(moments, among[1], fields[1].squares, self.kish, self.options.bootstrap.confidence)
+        return row
 
     def corrected_interval(self, row: Row) -> Row:
-        """Return the interval of a share from its corrected F."""
+        """Return the interval of the share of a pair from its corrected F."""
         f, df, df_2 = (float(str(row[key])) for key in ("statistic_eff", "df_eff", "df_2_eff"))
         low, high = share_interval(f, df, df_2, df + df_2 + 1.0, self.options.bootstrap.confidence)
         return {"ci_eff_low": low, "ci_eff_high": high}

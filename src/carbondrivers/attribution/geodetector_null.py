@@ -2,9 +2,9 @@
 
 ``permutation`` takes rows as independent. ``spatial`` keeps the autocorrelation of the response and breaks its tie to the
 strata: on a full rectangular grid by shifts around its edges, flips and, where it is square, transposition (Fortin and Jacquez
-2000; toroidal shift); elsewhere by Gaussian fields with the correlations of the response by rings of distance, its values
-handed out in the order of the field (as in Viladomat et al. 2014, doi:10.1111/biom.12139). P = (1 + draws at least as large)
-/ (1 + draws). A pair's non-additive part is tested on what the additive fit leaves (Freedman and Lane 1983).
+2000; toroidal shift); elsewhere by Gaussian fields with correlations fitted to those of the response (``correlation_model``),
+its values handed out in the order of the field (as in Viladomat et al. 2014, doi:10.1111/biom.12139). P = (1 + draws at least
+as large) / (1 + draws). A pair's non-additive part is tested on what the additive fit leaves (Freedman and Lane 1983).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy import fft
 
 from carbondrivers.attribution.effective_size import lags
 from carbondrivers.attribution.geodetector_moments import Codes
-from carbondrivers.attribution.geodetector_spatial import correlations, places_of
+from carbondrivers.attribution.geodetector_spatial import fitted_correlations, places_of
 from carbondrivers.attribution.inference import Floats
 
 SURROGATE_SIDE = 256
@@ -86,11 +86,11 @@ class _Shuffle:
 
 
 class _Surrogate:
-    """Gaussian fields with the correlations of the values, by rings of distance."""
+    """Gaussian fields with the fitted correlations of the values."""
 
     def __init__(self, xy: Floats, order: Codes, geographic: bool) -> None:
         self.places = places_of(xy, SURROGATE_SIDE, geographic=geographic)
-        self.order, self.known = order, dict[int, tuple[Floats, float]]()
+        self.order, self.known = order, dict[int, tuple[Floats, float, Floats]]()
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.complex128], Floats]:
         """Return the spectrum of white noise on the lattice, and white noise of the rows."""
@@ -101,15 +101,13 @@ class _Surrogate:
 
     def apply(self, values: Floats, drawn: tuple[NDArray[np.complex128], Floats]) -> Floats:
         if id(values) not in self.known:
-            found = correlations(values, self.places)
-            # What the lattice resolves: all of the variance, or the part that rows of one cell share.
-            root = np.sqrt(np.maximum(found.spectrum + found.own * (len(self.places.occupied) == len(values)), 0.0))
-            self.known[id(values)] = root, found.own * (len(self.places.occupied) < len(values))
-        root, own = self.known[id(values)]
+            found = fitted_correlations(values, self.places)
+            self.known[id(values)] = np.sqrt(np.maximum(found.spectrum, 0.0)), np.sqrt(found.own), np.sort(values)
+        root, own, ascending = self.known[id(values)]
         lattice = fft.irfft2(drawn[0] * root, self.places.at.shape).ravel()[self.places.occupied]
-        field = lattice[self.places.cell] + np.sqrt(max(own, 0.0)) * drawn[1]
+        field = lattice[self.places.cell] + own * drawn[1]
         made = np.empty_like(values)
-        made[np.argsort(field, kind="stable")] = np.sort(values)
+        made[np.argsort(field, kind="stable")] = ascending
         return made
 
 

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from carbondrivers.attribution.correlation_model import fitted, kernel, ring_distances
 from carbondrivers.attribution.effective_size import Lags, lags, products
-from carbondrivers.attribution.geodetector_moments import AnyCodes
+from carbondrivers.attribution.geodetector_moments import AnyCodes, Moments
+from carbondrivers.attribution.geodetector_tests import noncentral_interval
 from carbondrivers.attribution.inference import Floats, upper_f
 
 FACTOR_SIDE, PAIR_SIDE = 128, 48
@@ -48,10 +50,21 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Correlations:
-    """The correlations of one field: between lattice cells (a spectrum), and of a row with itself beyond those."""
+    """The correlations of one field: between lattice cells (a spectrum), and of a row with itself beyond those.
+
+    Attributes
+    ----------
+    spectrum : numpy.ndarray
+        Of the correlations of different rows, over the padded lattice.
+    own : float
+        One less the correlation of different rows in one place.
+    squares : float
+        Sum of the squared correlations over all ordered pairs of different rows.
+    """
 
     spectrum: Floats
     own: float
+    squares: float
 
 
 def places_of(xy: Floats, side: int, *, geographic: bool = False) -> Places:
@@ -71,27 +84,26 @@ def places_of(xy: Floats, side: int, *, geographic: bool = False) -> Places:
     return Places(at, cell.reshape(-1).astype(np.int64), occupied)
 
 
-def correlations(values: Floats, places: Places, *, to_zero: bool = False) -> Correlations:
+def correlations(values: Floats, places: Places) -> Correlations:
     """Estimate the correlations of a field, (n,), by rings of distance; it must vary.
 
-    Parameters
-    ----------
-    values
-        The field.
-    places
-        Of the rows.
-    to_zero
-        Whether they end at the first ring that is not positive, as the variance of a mean needs: residuals sum to nought,
-        so that all rings together would say that their mean is exact (initial positive sequence; Geyer 1992,
-        doi:10.1214/ss/1177011137).
+    They need no model, and sums of many of them are unbiased: what the null distribution of a share needs.
     """
     at = places.at
     ring = np.divide(products(values, at), at.pairs, out=np.zeros(len(at.pairs)), where=at.pairs > 0.0)
-    if to_zero:
-        ends = np.flatnonzero((at.pairs > 0.0) & (ring <= 0.0))
-        ring[ends[0] if len(ends) else len(ring) :] = 0.0
-    kernel = ring[at.ring].reshape(at.shape)
-    return Correlations(fft.rfft2(kernel).real, 1.0 - float(ring[0]))
+    return Correlations(fft.rfft2(ring[at.ring].reshape(at.shape)).real, 1.0 - float(ring[0]), float(at.pairs @ ring**2))
+
+
+def fitted_correlations(values: Floats, places: Places) -> Correlations:
+    """Estimate the correlations of the errors from residuals, (n,), which must vary: see ``correlation_model``.
+
+    Residuals sum to nought, so that their rings all together would say that their mean is exact; and fields can only be
+    drawn with correlations that no field contradicts.
+    """
+    at = places.at
+    model = fitted(values, at)
+    squares = float(at.pairs @ model.at(ring_distances(at)) ** 2)
+    return Correlations(fft.rfft2(kernel(model, at)).real, model.own, squares)
 
 
 def sums_among(
@@ -194,3 +206,59 @@ def centred_form(among: Floats, weight: Floats) -> Floats:
     unit = root / np.sqrt(weight.sum())
     half = form - np.outer(unit, unit @ form)
     return np.asarray(half - np.outer(half @ unit, unit))
+
+
+def fixed_share(moments: Moments, among: Floats, squares: float, kish: float, confidence: float) -> dict[str, float]:
+    """Return the share of variance that strata of fixed means take beside autocorrelated errors, with its interval.
+
+    With errors of correlations R the sum of squares between strata is s^2 tr(PR) more than what their means make, B, and its
+    variance is 2 s^4 tr(PRPR) + 4 s^2 m'PRPm. A multiple of a noncentral chi-square of that mean and variance stands for it,
+    one of the mean and variance of the sum within strata for s^2, and the interval of the noncentrality (Steiger 2004) gives
+    that of B / (B + N s^2). R is estimated from the same residuals, from as many independent pieces of the region as s^2 is:
+    the degrees of freedom of the denominator are halved for it.
+
+    Parameters
+    ----------
+    moments
+        Of the strata.
+    among
+        From ``sums_among``, with the correlations of the errors: (cells, cells).
+    squares
+        Sum of their squares over pairs of rows.
+    kish
+        Mean of the squared weights, 1 where rows are not weighted.
+    confidence
+        Level of the interval.
+
+    Returns
+    -------
+    dict
+        epsilon2_eff, ci_eff_low, ci_eff_high; NaN where too little is left.
+
+    Examples
+    --------
+    >>> from carbondrivers.attribution.geodetector_moments import cell_moments
+    >>> rng, codes = np.random.default_rng(0), np.arange(300) % 3
+    >>> moments = cell_moments(codes + rng.normal(size=300), codes, 3)
+    >>> found = fixed_share(moments, np.diag(moments.weight), 0.0, 1.0, 0.95)
+    >>> found["ci_eff_low"] < 0.4 < found["ci_eff_high"]
+    True
+    """
+    row = dict.fromkeys(("epsilon2_eff", "ci_eff_low", "ci_eff_high"), np.nan)
+    weight, total = moments.weight, float(moments.weight.sum())
+    form = centred_form(among, weight)
+    # A form that is not positive: fewer independent observations than strata.
+    trace, second = float(np.trace(form)), float((form**2).sum())
+    within = among / np.sqrt(np.outer(weight, weight))
+    left, both = total - float(np.trace(within)), kish * total + squares - float((within**2).sum())
+    if not (trace > 0.0 and left > 0.0 and both > 0.0 and moments.within > 0.0 and left**2 / both >= FEWEST_DF):
+        return row
+    error = moments.within / left
+    means = weight * (moments.mean - float(weight @ moments.mean) / total)
+    spread = float(means**2 @ (1.0 / weight))
+    along = float((means / weight) @ among @ (means / weight)) / spread if spread > 0.0 else 0.0
+    between = max(moments.between / error - trace, 0.0)
+    scale = (second + 2.0 * along * between) / (trace + 2.0 * between)
+    ends = noncentral_interval(moments.between / (trace * error), trace / scale, left**2 / both / 2.0, confidence)
+    low, high = (scale * end / (scale * end + total) for end in ends)
+    return {"epsilon2_eff": between / (between + total), "ci_eff_low": low, "ci_eff_high": high}

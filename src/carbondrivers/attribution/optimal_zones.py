@@ -72,7 +72,7 @@ class OptimalZonesResult(Result):
     title="Optimal zones and shares: regression-tree zones with Shapley shares of q",
     takes="sample",
     result=OptimalZonesResult,
-    version="1",
+    version="2",
     citation="Li, Y. et al. (2023). A locally explained heterogeneity model for examining wetland disparity. International "
     "Journal of Digital Earth 16, 4533-4552.",
 )

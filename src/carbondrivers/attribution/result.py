@@ -15,7 +15,7 @@ GRAMMAR = frozenset(
     estimate std_estimate std_error statistic df df_2 p p_adjusted log10_p ci_low ci_high
     statistic_eff df_eff df_2_eff p_eff p_eff_adjusted ci_eff_low ci_eff_high
     n n_valid n_eff share share_expected share_of area_km2 method note
-    letters epsilon2_low epsilon2_high omega2
+    letters epsilon2_low epsilon2_high epsilon2_eff omega2
     r r2 r_partial q q_driver q_driver_2 epsilon2 interaction interaction_classic cells p_q tau hurst moran_i gi_star
     vif condition remaining intercept intercept_residual expected total unit rank direct indirect planted x y
     sd min q25 median q75 max classes mode

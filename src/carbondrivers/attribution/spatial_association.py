@@ -69,7 +69,7 @@ class SpatialAssociationResult(Result):
     title="Spatial association: SPADE and IDSA",
     takes="sample",
     result=SpatialAssociationResult,
-    version="1",
+    version="2",
     citation="Cang, X., Luo, W. (2018). Spatial association detector (SPADE). International Journal of Geographical "
     "Information Science 32, 2055-2075.",
 )

@@ -1,7 +1,7 @@
 """Responses under a null hypothesis that keeps their autocorrelation, for tests that search: see ``geodetector_null``.
 
 A full grid is shifted around its edges, flipped and transposed; scattered rows get their own values again in the order of
-Gaussian fields with the correlations of the response.
+Gaussian fields with correlations fitted to the response's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CHUNK = 4_000_000
 # What the three methods that search say of both p.
 HOW = (
     "Naive: rows permuted one by one. Corrected: the response drawn anew with its autocorrelation kept: a full grid shifted; "
-    "scattered rows by simulated fields, which still find too much where fields are smooth (a quarter of independent ones)."
+    "scattered rows by simulated fields of its fitted correlations."
 )
 TOO_MANY = f"No corrected P is given with more than {MOST_ROWS:,} rows: thin the sample for one."
 

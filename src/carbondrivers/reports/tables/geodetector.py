@@ -27,7 +27,8 @@ def headings(result: GeodetectorResult) -> dict[str, str]:
     level = f"{100 * float(result.parameters.get('confidence', 0.95)):g} % CI"
     words = {
         "p": "Naive P", "p_adjusted": f"Naive P, adjusted ({adjusted})", "n_eff": "Effective n", "p_eff": "Corrected P",
-        "p_eff_adjusted": f"Corrected P, adjusted ({adjusted})", "statistic": "F", "df": "df1", "df_2": "df2",
+        "p_eff_adjusted": f"Corrected P, adjusted ({adjusted})", "epsilon2_eff": "Corrected share", "statistic": "F",
+        "df": "df1", "df_2": "df2",
         "statistic_eff": "Corrected F", "df_eff": "Corrected df1", "df_2_eff": "Corrected df2", "method": "Strata",
     }  # fmt: skip
     for end in ("low", "high"):
@@ -47,8 +48,8 @@ def _shown(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
 
 def _factors(result: GeodetectorResult) -> Table:
     columns = (
-        "group", "driver", "q", "epsilon2", "omega2", "statistic", "df", "df_2", "p", "p_adjusted", "n_eff", "p_eff",
-        "p_eff_adjusted", "method", "note",
+        "group", "driver", "q", "epsilon2", "omega2", "statistic", "df", "df_2", "p", "p_adjusted", "n_eff",
+        "epsilon2_eff", "p_eff", "p_eff_adjusted", "method", "note",
     )  # fmt: skip
     return Table(
         "geodetector_factors",

@@ -71,16 +71,20 @@ def _corrected(result: GeodetectorResult) -> str:
     how = "by shifted grids or simulated fields" if result.parameters.get("p_method") == "spatial" else "by rings of distance"
     return (
         f" Beside every naive P stands one that allows for spatial autocorrelation, {how} (after Clifford, Richardson and "
-        "Hemon 1989), and it decides on pairs and strata; the interval of epsilon² is from resampled blocks of space."
+        "Hemon 1989), and it decides on pairs and strata. The interval of the corrected share is that of a noncentral F with "
+        "the mean and variance of sums of squares of errors with fitted correlations; the interval of epsilon² is from "
+        "resampled blocks of space, and too narrow where neighbouring blocks resemble each other."
     )
 
 
 def _factor(result: GeodetectorResult, group: str, part: pd.DataFrame) -> str:
     top = part.iloc[int(part["q"].argmax())]
     response, driver = result.label(str(top["response"])), result.label(str(top["driver"]))
-    reach = ""
-    if np.isfinite(top["epsilon2_low"]):
-        level = f"{100 * float(result.parameters['confidence']):g} % interval"
+    level, reach = f"{100 * float(result.parameters['confidence']):g} % interval", ""
+    if np.isfinite(top["ci_eff_low"]):
+        share, low, high = (number(float(top[c]), 3) for c in ("epsilon2_eff", "ci_eff_low", "ci_eff_high"))
+        reach = f"; {share} with autocorrelated errors allowed for, {level} {low} to {high}"
+    elif np.isfinite(top["epsilon2_low"]):
         reach = f" ({level} {number(float(top['epsilon2_low']), 3)} to {number(float(top['epsilon2_high']), 3)})"
     shown = p_text(float(top["p_eff"]))
     judged = f", corrected P {shown if shown.startswith('<') else f'= {shown}'}" if shown else ""
