@@ -207,8 +207,10 @@ def two_sided_tail(value: float, weights: Floats, variance: float) -> float:
     # The normal part ends the integrand early.
     far = min(60.0, 7.5 / np.sqrt(v)) if v > 0.0 else 60.0
     u = (np.arange(int(far / step) + 1) + 0.5) * step
-    log_phi = -0.5 * np.log(1.0 - 2j * np.outer(u, w)).sum(axis=1) - 1j * u * w.sum() - v * u**2 / 2.0
-    above = 0.5 + float((np.imag(np.exp(log_phi - 1j * u * t)) / u).sum()) * step / np.pi
+    turned = 2.0 * np.outer(u, w)
+    size = np.exp(-0.25 * np.log1p(turned**2).sum(axis=1) - v * u**2 / 2.0)
+    angle = 0.5 * np.arctan(turned).sum(axis=1) - u * (w.sum() + t)
+    above = 0.5 + float((size * np.sin(angle) / u).sum()) * step / np.pi
     # Beyond what the inversion resolves, the normal tail stands in: both are nought to every printed digit.
     floor = float(stats.norm.sf(abs(t)))
     return float(np.clip(2.0 * max(min(above, 1.0 - above), min(floor, 1e-9)), 0.0, 1.0))

@@ -100,7 +100,8 @@ def _noncentrality(f: float, df: float, df_2: float, level: float) -> float:
 
     def surplus(ncp: float) -> float:
         # Far below its mean the distribution function comes out as NaN: it is nought there.
-        return float(np.nan_to_num(special.ncfdtr(df, df_2, ncp, f))) - level
+        below = float(special.ncfdtr(df, df_2, ncp, f))
+        return (below if below == below else 0.0) - level
 
     if special.fdtr(df, df_2, f) <= level:
         return 0.0
