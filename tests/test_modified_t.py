@@ -35,7 +35,7 @@ def fields(case: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def exponential_fields(side: int, reach: float, rng: np.random.Generator, count: int) -> np.ndarray:
-    """Return independent Gaussian fields (count, side, side), covariance exp(-h / reach): circulant embedding, 8 times as wide."""
+    """Return independent Gaussian fields (count, side, side), covariance exp(-h / reach): circulant embedding on 8 sides."""
     wide = 8 * side
     along = np.minimum(np.arange(wide), wide - np.arange(wide))
     power = fft.fft2(np.exp(-np.hypot(along[:, None], along[None, :]) / reach)).real.clip(min=0.0)
