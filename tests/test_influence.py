@@ -94,6 +94,13 @@ def test_a_cut_on_the_response_has_its_control(found: InfluenceResult) -> None:
     rows = found.influence[found.influence["group"] == "source"].set_index("driver")
     assert abs(rows["share"] - rows["share_expected"]).max() < 0.25
     assert any("cut on the response" in note for note in found.notes)
+    scores = found.scores.set_index(["group", "method"])
+    alone, own = (scores.loc[("source", m)] for m in ("one law, cut alike", "the group in the folds of the control"))
+    # A cut on the response costs R2 by itself: both lie far below the whole sample's.
+    assert abs(alone["r2"] - own["r2"]) < 0.3 < scores.loc[("all", "spatial folds"), "r2"] - max(alone["r2"], own["r2"]) + 0.2
+    assert own["n"] == scores.loc[("source", "training rows"), "n"] and alone["rmse"] > 0
+    assert "one law, cut alike" not in scores.loc["west"].index
+    assert "R² of the cut alone would be" in texts(found)[0].details[0]
 
 
 def test_curves_rise_with_what_acts(found: InfluenceResult) -> None:

@@ -26,13 +26,14 @@ from carbondrivers.attribution.influence_group import (
     fitted,
     influence_table,
     score_tables,
+    scored,
     setting_tables,
     spread_of,
     worth_tables,
 )
 from carbondrivers.attribution.influence_pairs import pair_table, paired_by
-from carbondrivers.attribution.influence_result import COLUMNS, CONTROL, InfluenceResult
-from carbondrivers.attribution.influence_spread import cut_by_itself
+from carbondrivers.attribution.influence_result import COLUMNS, CONTROL, CUT_GROUP, InfluenceResult
+from carbondrivers.attribution.influence_spread import cut_by_itself, within
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import bootstrap_of
 from carbondrivers.attribution.tree_growers import Engine, TreeSettings
@@ -247,19 +248,27 @@ class _Work:
         }  # fmt: skip
 
     def _expected(self, part: Part) -> tuple[Floats, pd.DataFrame]:
-        """Return the influence that the cut of a group gives by itself, and the row that says of how many rows."""
-        whole = self.parts[0]
+        """Return the influence that the cut of a group gives by itself, and its scores beside those of the group."""
+        whole, seed = self.parts[0], self.plan.seed
         if self._held_out is None:
-            self._held_out = whole.task.out_of_fold(whole.settings, whole.trees, whole.random, self.plan.seed)
+            self._held_out = whole.task.out_of_fold(whole.settings, whole.trees, whole.random, seed)
         ends = (float(part.task.y.min()), float(part.task.y.max()))
         ends = (-np.inf if ends[0] == whole.task.y.min() else ends[0], np.inf if ends[1] == whole.task.y.max() else ends[1])
-        shares, n = cut_by_itself(whole.task, part.settings, part.trees, self._held_out, ends, CONTROLS, self.plan.seed)
+        found = cut_by_itself(whole.task, part.settings, part.trees, self._held_out, ends, whole.tested, CONTROLS, seed)
         self.cut.append(part.name)
-        row = {
-            "group": part.name, "response": self.sample.response.name, "method": CONTROL, "n": n, "n_trees": part.trees,
-            "note": "rows between the same ends, mean of five made responses",
-        }  # fmt: skip
-        return shares, pd.DataFrame([row])
+        inside = self.sample.memberships[part.name].to_numpy(dtype=bool)[whole.task.order]
+        own = within(whole.task, part.settings, part.trees, inside, whole.tested, seed)
+        folds = "spatial" if whole.spatial else "random"
+        control: dict[str, Any] = {
+            "method": CONTROL,
+            "note": f"rows between the same ends, mean of five made responses, {folds} folds",
+        }
+        made = [scored(*pair, CONTROL, "") for pair in found.pairs]
+        if len(made) == CONTROLS:
+            control |= {key: float(np.mean([row[key] for row in made])) for key in ("r2", "r_squared", "rmse", "mae")}
+        rows = [control | {"n": found.n}, scored(whole.task.y[inside], own[inside], CUT_GROUP, f"{folds} folds of the whole")]
+        named = {"group": part.name, "response": self.sample.response.name, "n_trees": part.trees, "unit": part.unit}
+        return found.shares, pd.DataFrame([row | named for row in rows])
 
 
 def _grid(

@@ -8,12 +8,13 @@ import pandas as pd
 
 from carbondrivers.attribution.result import Result
 
-RANDOM, BLOCKS, TRAINING, HELD_OUT, CONTROL = (
+RANDOM, BLOCKS, TRAINING, HELD_OUT, CONTROL, CUT_GROUP = (
     "random folds",
     "spatial folds",
     "training rows",
     "random hold-out",
     "one law, cut alike",
+    "the group in the folds of the control",
 )
 PARTIAL, LOCAL, DECILES = "partial dependence", "accumulated local effects", "decile"
 INFLUENCE, PERMUTED, CONDITIONAL = "relative influence", "permutation", "conditional permutation"
@@ -56,7 +57,8 @@ class InfluenceResult(Result):
     categories : pandas.DataFrame
         The same for categories, and by leaving each out.
     scores : pandas.DataFrame
-        R2 = 1 - SSE/SST, squared correlation, RMSE and MAE under random and spatial folds, side by side.
+        R2 = 1 - SSE/SST, squared correlation, RMSE and MAE under random and spatial folds, side by side; of a group cut on the
+        response also what the cut gives by itself, and what the group has in the same folds.
     settings, deviances : pandas.DataFrame
         Every setting tried; the deviance along the number of trees of the chosen one, as a share of the total deviance.
     responses : pandas.DataFrame

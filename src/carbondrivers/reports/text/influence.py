@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from carbondrivers.attribution.influence_result import BLOCKS, INFLUENCE, RANDOM, InfluenceResult
+from carbondrivers.attribution.influence_result import BLOCKS, CONTROL, CUT_GROUP, INFLUENCE, RANDOM, InfluenceResult
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
 from carbondrivers.reports.words import joined, number
@@ -78,7 +78,16 @@ def _expected(result: InfluenceResult, rows: pd.DataFrame) -> str:
     return (
         f"The group is cut on the response: of the cut alone {result.label(str(gap['driver']))} would have "
         f"{percent(gap['share_expected'])} instead of {percent(gap['share'])}, the largest departure of any driver."
+        f"{_cut_scores(result, str(rows['group'].iloc[0]))}"
     )
+
+
+def _cut_scores(result: InfluenceResult, group: str) -> str:
+    table = result.scores.loc[result.scores["group"] == group].set_index("method")["r2"]
+    alone, own = (float(table.get(method, float("nan"))) for method in (CONTROL, CUT_GROUP))
+    if alone != alone or own != own:
+        return ""
+    return f" R² of the cut alone would be {number(alone, 2)}; in the same folds the group has {number(own, 2)}."
 
 
 def _methods(result: InfluenceResult) -> str:
