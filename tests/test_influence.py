@@ -127,6 +127,45 @@ def test_tables_figures_and_words(found: InfluenceResult) -> None:
     assert next(t.name for t in tables(found)) == "boosted_trees"
 
 
+def test_a_twin_tells_what_came_in_with_the_respiration_model() -> None:
+    """NPP that no driver acts on; NEP = NPP less a respiration that the warm pixels have more of."""
+    sample = region(4, 300)
+    rng = np.random.default_rng(4)
+    frame = sample.frame.assign(npp=50.0 * sample.frame["rain"] + 20.0 * rng.normal(size=300))
+    frame["nep"] = frame["npp"] - 120.0 * frame["warm"]
+    drivers = [Driver(d.name, d.category) for d in sample.drivers]
+    made = PixelSample.from_frame(frame, response="nep", drivers=drivers, coordinates=("x", "y"), extras=["npp"])
+    with pytest.warns(DataWarning, match="npp stands beside it as the twin"):
+        result = influence(made, twin="npp", nep_inputs=["warm"], **QUICK)
+    rows = result.twins.set_index("driver")
+    np.testing.assert_allclose([rows["share"].sum(), rows["share_2"].sum()], 1.0)
+    np.testing.assert_array_equal(rows["share"], result.influence.set_index("driver").loc[rows.index, "share"])
+    assert rows.loc["warm", "rank"] == 1 and rows.loc["warm", "share"] > 0.6 and rows.loc["warm", "share_2"] < 0.2
+    assert rows.loc["rain", "rank_2"] == 1
+    text = texts(result)[0].findings[0]
+    assert "warm leads nep" in text and "rain npp" in text and "beyond the twin warm has most" in text
+    assert any("came in with what was subtracted from npp" in note for note in result.notes)
+    assert tables(result)[-1].name == "boosted_trees_twins"
+    # The twin alone, with the same settings, has the same shares.
+    alone = PixelSample.from_frame(frame.drop(columns="nep"), response="npp", drivers=drivers, coordinates=("x", "y"))
+    other = task_of(alone)
+    plan = TreeSettings(3, 0.1, 0.75)
+    by_itself = pd.Series(shares_of(other.fit(plan, 40, 0).gains()), index=other.names)
+    assert abs(by_itself - rows["share_2"].reindex(other.names)).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("twin", "words"), [("nep", "neither the response nor a driver"), ("rain", "nor a driver"), ("nppp", "Did you mean 'npp'")]
+)
+def test_a_twin_that_is_none_is_named(twin: str, words: str) -> None:
+    sample = region(4, 100)
+    frame = sample.frame.assign(npp=sample.frame["nep"])
+    drivers = [Driver(d.name, d.category) for d in sample.drivers]
+    made = PixelSample.from_frame(frame, response="nep", drivers=drivers, coordinates=("x", "y"), extras=["npp"])
+    with pytest.raises(OptionError, match=words):
+        influence(made, twin=twin, **QUICK)
+
+
 def test_shadows_have_the_values_and_the_smoothness_of_their_driver() -> None:
     sample = region(3, 900)
     task = task_of(sample)

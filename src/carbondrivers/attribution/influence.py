@@ -34,6 +34,7 @@ from carbondrivers.attribution.influence_group import (
 from carbondrivers.attribution.influence_pairs import pair_table, paired_by
 from carbondrivers.attribution.influence_result import COLUMNS, CONTROL, CUT_GROUP, InfluenceResult
 from carbondrivers.attribution.influence_spread import cut_by_itself, within
+from carbondrivers.attribution.influence_twin import READING, check_twin, inputs_words, twin_table
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import bootstrap_of
 from carbondrivers.attribution.tree_growers import Engine, TreeSettings
@@ -61,10 +62,6 @@ CUT = (
     "Groups cut on the response ({names}): the expected share is what the same cut gives where one law holds everywhere; only "
     "a departure from it speaks for another law."
 )
-TWIN = (
-    "{names}: NEP was computed from {them}, so that {they} must look influential whatever happens in nature. Run the same "
-    "analysis on NPP beside it."
-)
 
 
 @register(
@@ -72,7 +69,7 @@ TWIN = (
     title="Boosted regression trees",
     takes="sample",
     result=InfluenceResult,
-    version="1",
+    version="2",
     citation="Elith, J., Leathwick, J. R., Hastie, T. (2008). A working guide to boosted regression trees. Journal of Animal "
     "Ecology 77, 802-813.",
 )
@@ -100,6 +97,7 @@ def influence(
     repeats: int = 3,
     shap_rows: int = 2000,
     nep_inputs: Sequence[str] = (),
+    twin: str | None = None,
     seed: int = 0,
     jobs: int = 1,
 ) -> InfluenceResult:
@@ -142,6 +140,9 @@ def influence(
         Most rows for TreeSHAP.
     nep_inputs
         Drivers that the response was computed from: they are named in a warning.
+    twin
+        A column of numbers of the sample (``extras``) that is analysed beside the response, with the same rows, drivers and
+        settings: NPP beside NEP shows what came in with the respiration model.
     seed
         Of everything drawn.
     jobs
@@ -183,14 +184,15 @@ def influence(
     )  # fmt: skip
     _check(plan)
     _refuse(sample)
-    inputs = _inputs(nep_inputs, [d.name for d in sample.drivers])
+    check_twin(sample, twin)
+    inputs = _inputs(nep_inputs, [d.name for d in sample.drivers], twin)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in COLUMNS}
-    work = _Work(sample, plan, tables)
+    work = _Work(sample, plan, tables, twin)
     for name, rows in sample.group_samples():
         work.add(name, rows)
     frames = {name: _framed(found, COLUMNS[name]) for name, found in tables.items()}
     frames["influence"] = _noted(frames["influence"], inputs)
-    parameters = _parameters(plan, distribution, inputs)
+    parameters = _parameters(plan, distribution, inputs) | {"twin": twin}
     return InfluenceResult(
         method="boosted_trees",
         parameters=parameters,
@@ -205,8 +207,8 @@ def influence(
 class _Work:
     """The groups, one after another; the whole sample, the first, lends its trees to the control of the others."""
 
-    def __init__(self, sample: PixelSample, plan: Plan, tables: dict[str, list[pd.DataFrame]]) -> None:
-        self.sample, self.plan, self.tables = sample, plan, tables
+    def __init__(self, sample: PixelSample, plan: Plan, tables: dict[str, list[pd.DataFrame]], twin: str | None = None) -> None:
+        self.sample, self.plan, self.tables, self.twin = sample, plan, tables, twin
         self.parts: list[Part] = []
         self.kinds: set[str] = set()
         self.cut: list[str] = []
@@ -245,6 +247,7 @@ class _Work:
             "influence": influence, "importance": importance, "categories": categories, "scores": scores,
             "settings": settings, "deviances": deviances, "responses": responses, "expectations": expectations,
             "interactions": pair_table(part), "predictions": predictions,
+            "twins": twin_table(part, rows, self.twin) if self.twin else pd.DataFrame(),
         }  # fmt: skip
 
     def _expected(self, part: Part) -> tuple[Floats, pd.DataFrame]:
@@ -312,7 +315,7 @@ def _refuse(sample: PixelSample) -> None:
         )
 
 
-def _inputs(given: Sequence[str], drivers: Sequence[str]) -> tuple[str, ...]:
+def _inputs(given: Sequence[str], drivers: Sequence[str], twin: str | None) -> tuple[str, ...]:
     if isinstance(given, str):
         raise OptionError(f"nep_inputs must be a list of drivers, got {given!r}")
     for name in given:
@@ -320,13 +323,8 @@ def _inputs(given: Sequence[str], drivers: Sequence[str]) -> tuple[str, ...]:
             raise OptionError(f"nep_inputs: {name!r} is no driver of this sample.{did_you_mean(name, drivers)}")
     found = tuple(sorted(set(given)))
     if found:
-        warnings.warn(_twin(found), DataWarning, stacklevel=4)
+        warnings.warn(inputs_words(found, twin), DataWarning, stacklevel=4)
     return found
-
-
-def _twin(names: Sequence[str]) -> str:
-    one = len(names) == 1
-    return TWIN.format(names=", ".join(names), them="it" if one else "them", they="it" if one else "they")
 
 
 def _noted(table: pd.DataFrame, inputs: Sequence[str]) -> pd.DataFrame:
@@ -383,7 +381,9 @@ def _notes(sample: PixelSample, work: _Work, inputs: tuple[str, ...]) -> tuple[s
     if work.cut:
         said.append(CUT.format(names=", ".join(work.cut)))
     if inputs:
-        said.append(_twin(inputs))
+        said.append(inputs_words(inputs, work.twin))
+    if work.twin:
+        said.append(READING.format(twin=work.twin, response=sample.response.name))
     for part in work.parts:
         if part.tuning is not None:
             where = "whole sample" if part.name == ALL else f"group {part.name}"

@@ -39,6 +39,9 @@ COLUMNS = {
     "expectations": ["group", "driver", "id", "value", "estimate"],
     "interactions": ["group", "driver", "driver_2", "strength", "h", "unit"],
     "predictions": ["group", "method", "id", "value", "estimate"],
+    "twins": [
+        "group", "response", "response_2", "driver", "category", "share", "rank", "share_2", "rank_2", "share_of", "note",
+    ],
 }  # fmt: skip
 
 
@@ -69,6 +72,8 @@ class InfluenceResult(Result):
         Strength of each pair in the unit of the response, and Friedman's H.
     predictions : pandas.DataFrame
         Observed values and out-of-fold predictions of at most 2,000 rows.
+    twins : pandas.DataFrame
+        Share and rank of each driver for the response and for its twin (``share_2``, ``rank_2``); empty without a twin.
     """
 
     influence: pd.DataFrame
@@ -81,3 +86,4 @@ class InfluenceResult(Result):
     expectations: pd.DataFrame
     interactions: pd.DataFrame
     predictions: pd.DataFrame
+    twins: pd.DataFrame
