@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,8 @@ from carbondrivers.datasets.virtual.fields import gaussian_field
 from carbondrivers.errors import DataError, DataWarning, OptionError
 from carbondrivers.reports import journal, pictures, tables, texts
 from carbondrivers.reports.lint import lint
+from carbondrivers.study.check import load_study
+from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.registry import steps
 
 QUICK = {
@@ -323,3 +327,16 @@ def test_step_takes_the_keys_of_the_study_file() -> None:
     assert step.options(**given).folds.n == 10 and step.seeded
     with pytest.raises(ValueError, match="tree_complexty"):
         step.options(tree_complexty=[1])
+
+
+def test_step_takes_a_part_of_nep_for_the_twin(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(
+        'schema = 1\n[study]\ntitle = "t"\nregion = "demo"\nyears = [2000, 2004]\n[nep]\nmodel = "npp_minus_rh"\n'
+        '[response]\nname = "nep"\n[analyses.boosted_trees]\ntwin = "npp"\n'
+    )
+    inputs = Inputs(load_study(tmp_path / "study.toml"), 1)
+    assert inputs.extras == ("npp",)
+    frame, npp = inputs.sample.frame, inputs.nep_components["npp"].mean("year")
+    at = npp.sel(y=frame["y"].to_xarray(), x=frame["x"].to_xarray()).to_numpy()
+    np.testing.assert_allclose(frame["npp"], at, rtol=1e-12)
+    assert "npp" not in [d.name for d in inputs.sample.drivers]
