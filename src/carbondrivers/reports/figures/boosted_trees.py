@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from carbondrivers.attribution.influence_result import BLOCKS, INFLUENCE, RANDOM, InfluenceResult
 from carbondrivers.errors import choose
@@ -163,6 +164,9 @@ def _bars(ax: Axes, rows: Rows, size: float) -> None:
     # Numbers begin beyond the marks of what the cut alone gives.
     ends = np.fmax(ends, expected + 0.5 * EXPECTED["markersize"] / 72.0 * 25.4 * reach / panels.axes_mm(ax)[0])
     panels.print_values(ax, rows.y, ends, [panels.decimals(v, 1) for v in share], size - 0.5)
+    for number in ax.texts:
+        # The line of the noise floor may run through a number.
+        number.set_path_effects([withStroke(linewidth=1.6, foreground="white")])
     ax.locator_params(axis="x", nbins=4)
     ax.tick_params(axis="x", labelsize=size - 0.5)
     ax.set_xlabel("Relative influence (%)", fontsize=size, labelpad=1.5)

@@ -19,7 +19,7 @@ def carbon_forest_text(result: CarbonForestResult) -> Text:
     """Return the strongest driver, the scores side by side, and the totals of the first and last year."""
     shown = result.scores.loc[result.scores["method"].isin(SHOWN)]
     said = {
-        str(group): f"Forest, {where(str(group))}: {scores_sentence(result, part)}"
+        str(group): f"{_of(str(group))}: {scores_sentence(result, part)}"
         for group, part in shown.groupby("group", sort=False)
         if part["r2"].notna().any()
     }
@@ -27,6 +27,11 @@ def carbon_forest_text(result: CarbonForestResult) -> Text:
         last = _total(result) if group == ALL else ""
         said[str(group)] = " ".join(part for part in (_strongest(result, rows), said.get(str(group), ""), last) if part)
     return by_group(said, _methods(result))
+
+
+def _of(group: str) -> str:
+    """Return whose scores follow: those of a group are of the whole sample's forest."""
+    return "Forest, whole sample" if group == ALL else f"Forest of the whole sample, {where(group)}"
 
 
 def _strongest(result: CarbonForestResult, rows: pd.DataFrame) -> str:
