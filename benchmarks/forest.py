@@ -1,6 +1,6 @@
 """A forest of 100 trees over many pixels: lazy maps in bounded memory, beside bare scikit-learn and a memory copy, in one run.
 
-Run: python benchmarks/forest.py --pixels 10000000   (5 drivers; 1,000,000 by default; 100000000 takes hours on two cores)
+Run: python benchmarks/forest.py --pixels 10000000   (5 drivers; 1,000,000 by default; 100000000 takes some 20 CPU minutes)
 
 Time for other numbers of pixels goes up in proportion: neither the trees nor the chunks depend on how many there are.
 """

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -14,7 +15,8 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from carbondrivers.attribution import BoostedTrees
 from carbondrivers.attribution.response_curves import accumulated_effects, interactions, partial_dependence
-from carbondrivers.attribution.tree_growers import TreeSettings
+from carbondrivers.attribution.tree_codes import driver_codes
+from carbondrivers.attribution.tree_growers import TreeSettings, grower
 from carbondrivers.attribution.tree_steps import stepwise, tune
 from carbondrivers.attribution.tree_task import Task, task_of
 from carbondrivers.datasets import PixelSample
@@ -313,3 +315,20 @@ def test_a_fit_pickles(m5: BoostedTrees, synth: pd.DataFrame) -> None:
     x = synth[DRIVERS].to_numpy()[:5]
     for model in (m5, BoostedTrees(n_trees=20).fit(x, [1.0, 2, 3, 4, 5])):
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(x), model.predict(x))
+
+
+def test_xgboost_grown_in_steps_is_that_of_its_own_training() -> None:
+    """Columns are compared once only: the trees must be those of xgboost.train, classes and pickles included."""
+    rng = np.random.default_rng(5)
+    x = np.column_stack([rng.normal(size=(300, 2)), rng.integers(0, 4, 300)])
+    y = x[:, 0] + (x[:, 2] == 2) + 0.1 * rng.normal(size=300)
+    on = driver_codes(x, (0, 0, 4), 64)
+    codes = on.encode(x)
+    own = grower(codes, y, None, on, TreeSettings(3, 0.1, 0.75), seed=3)
+    own.grow(10)
+    own.grow(20)
+    rows = xgboost.QuantileDMatrix(codes, label=y - y.mean(), feature_types=on.kinds, max_bin=on.bins, nthread=1)
+    bare = xgboost.train(own._parameters, rows, 30)
+    test = xgboost.DMatrix(codes, feature_types=on.kinds)
+    np.testing.assert_array_equal(own.predict(codes), bare.predict(test).astype(np.float64) + own.base)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(own)).predict(codes), own.predict(codes))

@@ -71,6 +71,35 @@ def test_planted_drivers_lead_and_intervals_hold_the_share() -> None:
     assert result.parameters["mtry"] == 1  # four columns: npp, rain, two classes of cover
 
 
+def test_every_group_has_a_forest_of_its_own() -> None:
+    """Within a class of cover its own effect is gone: NPP leads there, cover in the whole."""
+    whole = plots()
+    frame = whole.frame.assign(land=np.where(whole.frame["cover"].astype(float) > 1.5, "dense", "open"))
+    dense = (frame["land"] == "dense").to_numpy()
+    groups = {"dense": dense, "open": ~dense, "few": np.arange(len(frame)) < 20}
+    sample = PixelSample.from_frame(
+        frame, response=whole.response, drivers=DRIVERS, coordinates=("x", "y"), crs="EPSG:32648", groups=groups
+    )
+    result = carbon_forest(sample, **QUICK)  # type: ignore[arg-type]
+    table = result.importance
+    assert list(dict.fromkeys(table["group"])) == ["all", "dense", "open"]
+    np.testing.assert_allclose(table.groupby("group")["share"].sum(), 1.0)
+    lead = table[table["rank"] == 1].set_index("group")["driver"]
+    assert lead.to_dict() == {"all": "cover", "dense": "npp", "open": "npp"}
+    rows = table.set_index(["group", "driver"])
+    assert rows.loc[("dense", "cover"), "share"] == 0.0 and rows.loc[("dense", "npp"), "n"] == dense.sum()
+    assert any("fewer than 50 rows or one value: few" in note for note in result.notes)
+    # The whole is not touched by the groups, and a group alone gives the same numbers but for its folds and blocks.
+    pd.testing.assert_frame_equal(
+        table[table["group"] == "all"].reset_index(drop=True),
+        carbon_forest(whole, **QUICK).importance,  # type: ignore[arg-type]
+    )
+    assert [p.name for p in pictures(result, journal("jal"))][:3] == [
+        f"carbon_forest_importance{end}" for end in ("", "_dense", "_open")
+    ]
+    assert any("in group dense leans most on npp" in line for line in texts(result)[0].details)
+
+
 def test_threads_change_nothing() -> None:
     one, two = (carbon_forest(plots(60), **QUICK, jobs=jobs) for jobs in (1, 2))  # type: ignore[arg-type]
     pd.testing.assert_frame_equal(one.importance, two.importance, rtol=0, atol=0)

@@ -170,7 +170,7 @@ def test_effective_size_of_the_modified_t_test() -> None:
     table, expected = pd.read_csv(trees / "modttest400.csv"), pd.read_csv(trees / "modttest.csv").set_index("case")
     drivers = dict.fromkeys(["TEM", "PRE", "noise"], "climate")
     sample = PixelSample.from_frame(table, response="NEP", drivers=drivers, coordinates=("x", "y"))
-    one, two = correlate(sample), correlate(sample, effective="dutilleul")
+    one, two = correlate(sample), correlate(sample, effective="dutilleul", classes=13)
     found = two.correlations.set_index("driver")
     for name in ("TEM", "PRE"):
         row = expected.loc[f"synth400_NEP_{name}"]
@@ -180,5 +180,13 @@ def test_effective_size_of_the_modified_t_test() -> None:
     same = ["driver", "r", "statistic", "p", "ci_low", "ci_high"]
     pd.testing.assert_frame_equal(one.correlations[same], two.correlations[same])
     assert "Dutilleul" in texts(two)[0].methods and "Dutilleul" not in texts(one)[0].methods
+    assert "in 13 classes of distance" in texts(two)[0].methods
+    narrow = correlate(sample, effective="dutilleul")
+    assert "no wider than two distances of neighbours" in texts(narrow)[0].methods
+    # Narrower classes see more of the dependence of a smooth field.
+    sizes = narrow.correlations.set_index("driver")["n_eff"]
+    assert 0.8 * found.loc["TEM", "n_eff"] < sizes["TEM"] < found.loc["TEM", "n_eff"]
+    with pytest.raises(OptionError, match="classes goes with effective = 'dutilleul'"):
+        correlate(sample, classes=13)
     with pytest.raises(OptionError, match="effective must be one of"):
         correlate(sample, effective="bretherton")

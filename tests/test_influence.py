@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,8 @@ from carbondrivers.datasets.virtual.fields import gaussian_field
 from carbondrivers.errors import DataError, DataWarning, OptionError
 from carbondrivers.reports import journal, pictures, tables, texts
 from carbondrivers.reports.lint import lint
+from carbondrivers.study.check import load_study
+from carbondrivers.study.inputs import Inputs
 from carbondrivers.study.registry import steps
 
 QUICK = {
@@ -94,6 +98,13 @@ def test_a_cut_on_the_response_has_its_control(found: InfluenceResult) -> None:
     rows = found.influence[found.influence["group"] == "source"].set_index("driver")
     assert abs(rows["share"] - rows["share_expected"]).max() < 0.25
     assert any("cut on the response" in note for note in found.notes)
+    scores = found.scores.set_index(["group", "method"])
+    alone, own = (scores.loc[("source", m)] for m in ("one law, cut alike", "the group in the folds of the control"))
+    # A cut on the response costs R2 by itself: both lie far below the whole sample's.
+    assert abs(alone["r2"] - own["r2"]) < 0.3 < scores.loc[("all", "spatial folds"), "r2"] - max(alone["r2"], own["r2"]) + 0.2
+    assert own["n"] == scores.loc[("source", "training rows"), "n"] and alone["rmse"] > 0
+    assert "one law, cut alike" not in scores.loc["west"].index
+    assert "R² of the cut alone would be" in texts(found)[0].details[0]
 
 
 def test_curves_rise_with_what_acts(found: InfluenceResult) -> None:
@@ -118,6 +129,45 @@ def test_tables_figures_and_words(found: InfluenceResult) -> None:
     text = texts(found)[0]
     assert "under random folds and" in text.findings[0] and "source" in text.details[0]
     assert next(t.name for t in tables(found)) == "boosted_trees"
+
+
+def test_a_twin_tells_what_came_in_with_the_respiration_model() -> None:
+    """NPP that no driver acts on; NEP = NPP less a respiration that the warm pixels have more of."""
+    sample = region(4, 300)
+    rng = np.random.default_rng(4)
+    frame = sample.frame.assign(npp=50.0 * sample.frame["rain"] + 20.0 * rng.normal(size=300))
+    frame["nep"] = frame["npp"] - 120.0 * frame["warm"]
+    drivers = [Driver(d.name, d.category) for d in sample.drivers]
+    made = PixelSample.from_frame(frame, response="nep", drivers=drivers, coordinates=("x", "y"), extras=["npp"])
+    with pytest.warns(DataWarning, match="npp stands beside it as the twin"):
+        result = influence(made, twin="npp", nep_inputs=["warm"], **QUICK)
+    rows = result.twins.set_index("driver")
+    np.testing.assert_allclose([rows["share"].sum(), rows["share_2"].sum()], 1.0)
+    np.testing.assert_array_equal(rows["share"], result.influence.set_index("driver").loc[rows.index, "share"])
+    assert rows.loc["warm", "rank"] == 1 and rows.loc["warm", "share"] > 0.6 and rows.loc["warm", "share_2"] < 0.2
+    assert rows.loc["rain", "rank_2"] == 1
+    text = texts(result)[0].findings[0]
+    assert "warm leads nep" in text and "rain npp" in text and "beyond the twin warm has most" in text
+    assert any("came in with what was subtracted from npp" in note for note in result.notes)
+    assert tables(result)[-1].name == "boosted_trees_twins"
+    # The twin alone, with the same settings, has the same shares.
+    alone = PixelSample.from_frame(frame.drop(columns="nep"), response="npp", drivers=drivers, coordinates=("x", "y"))
+    other = task_of(alone)
+    plan = TreeSettings(3, 0.1, 0.75)
+    by_itself = pd.Series(shares_of(other.fit(plan, 40, 0).gains()), index=other.names)
+    assert abs(by_itself - rows["share_2"].reindex(other.names)).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("twin", "words"), [("nep", "neither the response nor a driver"), ("rain", "nor a driver"), ("nppp", "Did you mean 'npp'")]
+)
+def test_a_twin_that_is_none_is_named(twin: str, words: str) -> None:
+    sample = region(4, 100)
+    frame = sample.frame.assign(npp=sample.frame["nep"])
+    drivers = [Driver(d.name, d.category) for d in sample.drivers]
+    made = PixelSample.from_frame(frame, response="nep", drivers=drivers, coordinates=("x", "y"), extras=["npp"])
+    with pytest.raises(OptionError, match=words):
+        influence(made, twin=twin, **QUICK)
 
 
 def test_shadows_have_the_values_and_the_smoothness_of_their_driver() -> None:
@@ -277,3 +327,16 @@ def test_step_takes_the_keys_of_the_study_file() -> None:
     assert step.options(**given).folds.n == 10 and step.seeded
     with pytest.raises(ValueError, match="tree_complexty"):
         step.options(tree_complexty=[1])
+
+
+def test_step_takes_a_part_of_nep_for_the_twin(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(
+        'schema = 1\n[study]\ntitle = "t"\nregion = "demo"\nyears = [2000, 2004]\n[nep]\nmodel = "npp_minus_rh"\n'
+        '[response]\nname = "nep"\n[analyses.boosted_trees]\ntwin = "npp"\n'
+    )
+    inputs = Inputs(load_study(tmp_path / "study.toml"), 1)
+    assert inputs.extras == ("npp",)
+    frame, npp = inputs.sample.frame, inputs.nep_components["npp"].mean("year")
+    at = npp.sel(y=frame["y"].to_xarray(), x=frame["x"].to_xarray()).to_numpy()
+    np.testing.assert_allclose(frame["npp"], at, rtol=1e-12)
+    assert "npp" not in [d.name for d in inputs.sample.drivers]

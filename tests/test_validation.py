@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from scipy import fft
 
+from carbondrivers.attribution.boosted_trees import BoostedTrees
 from carbondrivers.attribution.cross_validation import Plots, out_of_fold
+from carbondrivers.attribution.design_matrix import design_of
 from carbondrivers.attribution.fold_rows import row_order
 from carbondrivers.attribution.random_forest import CarbonStorageForest
 from carbondrivers.attribution.validation import validate
@@ -125,6 +127,25 @@ def test_rows_made_from_plots_are_not_scored_and_do_not_train_with_their_plot() 
         assert np.isnan(found[60:]).all() and np.isfinite(found[:60]).all()
         scores.append(r2(sample.y[:60], found[:60]))
     assert scores[0] < 0.2 < 0.8 < scores[1]
+
+
+def test_boosted_trees_are_validated_as_they_are_said_to_be() -> None:
+    sample = sample_of(region(1, 200)[0])
+    result = validate(sample, model="boosted_trees", trees=60, size=20.0, n=4, replicates=100)
+    assert result.parameters["trees"] == 60
+    random = result.scores[result.scores["group"] == "all"].set_index("method").loc["random"]
+    assert 0.2 < random["r2"] < 0.95
+    methods = texts(result)[0].methods
+    assert methods.startswith("60 boosted regression trees") and "of 5 splits, learning rate 0.05" in methods
+    # By hand: the same folds, the same settings, rows in their own order.
+    order, folds = row_order(sample), make_folds(sample, kind="random", n=4, seed=20260118)
+    found = out_of_fold(
+        lambda: BoostedTrees(n_trees=60, tree_complexity=5, learning_rate=0.05, bag_fraction=0.75, seed=20260118),
+        design_of(sample)[1], sample.y, folds, order=order,
+    )  # fmt: skip
+    assert random["r2"] == pytest.approx(r2(sample.y, found), rel=1e-10)
+    with pytest.raises(OptionError, match="trees must be a whole number of 1 or more, got 0"):
+        validate(sample, model="boosted_trees", trees=0)
 
 
 def test_without_places_groups_or_random_alone() -> None:

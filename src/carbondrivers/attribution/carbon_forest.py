@@ -23,7 +23,7 @@ from carbondrivers.attribution.fold_rows import row_order
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.random_forest import CarbonStorageForest, Preset
 from carbondrivers.attribution.registry import register
-from carbondrivers.attribution.resampling import Bootstrap, bootstrap_of, refits
+from carbondrivers.attribution.resampling import FEWEST_UNITS, Bootstrap, bootstrap_of, refits
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.storage_maps import Layers, layers_of, some_cells, storage_maps, total_table, unseen_cells
 from carbondrivers.attribution.validation import fold_notes, score_units, side_from
@@ -52,8 +52,9 @@ class CarbonForestResult(Result):
     Attributes
     ----------
     importance : pandas.DataFrame
-        One row a driver: share of the summed decrease of the squared error with its interval, rise of the out-of-bag mean
-        squared error when it is permuted (``estimate``, squared units of the response) with the standard error over trees.
+        One row a group and driver, each group of 50 rows or more with a forest of its own: share of the summed decrease of the
+        squared error with its interval, rise of the out-of-bag mean squared error when it is permuted (``estimate``, squared
+        units of the response) with the standard error over trees.
     scores : pandas.DataFrame
         One row a group and kind of test, as in ``ValidationResult``; augmented rows are never scored.
     points, places : pandas.DataFrame
@@ -77,7 +78,7 @@ class CarbonForestResult(Result):
     title="Random forest of carbon storage",
     takes="sample",
     result=CarbonForestResult,
-    version="1",
+    version="2",
     citation="Breiman, L. (2001). Random forests. Machine Learning 45, 5-32.",
 )
 def carbon_forest(
@@ -210,6 +211,7 @@ class _Work:
         self.options = forest.get_params()
         self.inside, self.y = self.x[self.order], sample.y[self.order]
         self.forest = forest.fit(self.inside, self.y)
+        self.small: list[str] = []
 
     def new(self, **changes: Any) -> CarbonStorageForest:
         """Return a forest of the same settings that has not grown."""
@@ -253,34 +255,54 @@ class _Work:
     def importance(self, made: dict[str, Folds], mapped: Layers | None) -> tuple[pd.DataFrame, Floats]:
         """Return the table of importance, and refitted totals relative to the forest's own, (replicates, years)."""
         cells = [] if mapped is None else some_cells(self.design, mapped, self.bootstrap.seed)
-        own = [float(self.forest.predict(c).mean()) if len(c) else np.nan for c in cells]
+        units = score_units(self.sample, made) if self.plots.sources is None else self.plots.sources
+        table, drawn = self._of_rows(ALL, self.forest, self.order, units, cells)
+        tables = [table]
+        for name in self.sample.memberships.columns:
+            inside = self.sample.memberships[name].to_numpy(dtype=bool)
+            rows = self.order[inside[self.order]]
+            if len(rows) < LEAST_ROWS or np.ptp(self.sample.y[rows]) == 0.0:
+                self.small.append(str(name))
+                continue
+            grown = self.new().fit(self.x[rows], self.sample.y[rows])
+            tables.append(self._of_rows(str(name), grown, rows, units, [])[0])
+        return pd.concat(tables, ignore_index=True), drawn
 
-        def refit(rows: NDArray[np.int64], seed: int) -> Floats:
-            shares, predict = self.forest.refit(self.x[rows], self.sample.y[rows], REFIT_TREES, seed)
+    def _of_rows(
+        self, name: str, forest: CarbonStorageForest, rows: NDArray[np.int64], units: NDArray[np.int64], cells: list[Floats]
+    ) -> tuple[pd.DataFrame, Floats]:
+        """Return the importance in a forest grown on some rows, and refitted means of cells relative to its own."""
+        own = [float(forest.predict(c).mean()) if len(c) else np.nan for c in cells]
+
+        def refit(taken: NDArray[np.int64], seed: int) -> Floats:
+            shares, predict = forest.refit(self.x[rows[taken]], self.sample.y[rows[taken]], REFIT_TREES, seed)
             means = [float(predict(c).mean()) if len(c) else np.nan for c in cells]
             return np.concatenate([self.design.by_driver(shares), np.array(means) / own if own else np.empty(0)])
 
-        units = score_units(self.sample, made) if self.plots.sources is None else self.plots.sources
-        codes = np.unique(units, return_inverse=True)[1].reshape(-1).astype(np.int64)
-        drawn = refits(refit, codes, self.bootstrap, order=self.order, jobs=self.jobs)
+        codes = np.unique(units[rows], return_inverse=True)[1].reshape(-1).astype(np.int64)
+        drawn = refits(refit, codes, self.bootstrap, jobs=self.jobs)
         count = len(self.design.drivers)
-        return self._importance_table(drawn[:, :count], int(codes.max()) + 1), drawn[:, count:]
+        return self._importance_table(name, forest, rows, drawn[:, :count], int(codes.max()) + 1), drawn[:, count:]
 
-    def _importance_table(self, drawn: Floats, units: int) -> pd.DataFrame:
-        rise = self.forest.oob_permutation(self.inside, self.y, self.design.owner)
+    def _importance_table(
+        self, name: str, forest: CarbonStorageForest, rows: NDArray[np.int64], drawn: Floats, units: int
+    ) -> pd.DataFrame:
+        rise = forest.oob_permutation(self.x[rows], self.sample.y[rows], self.design.owner)
         trees = np.maximum(np.isfinite(rise).sum(axis=0), 1)
         with np.errstate(invalid="ignore"):
             estimate, error = np.nanmean(rise, axis=0), np.nanstd(rise, axis=0, ddof=1) / np.sqrt(trees)
-        shares = self.design.by_driver(self.forest.shares())
-        ends = [self.bootstrap.interval(column) for column in drawn.T]
+        shares = self.design.by_driver(forest.shares())
+        enough = units >= FEWEST_UNITS
+        ends = [self.bootstrap.interval(column) if enough else (np.nan, np.nan) for column in drawn.T]
         category = {d.name: d.category for d in self.sample.drivers}
+        said = [] if np.isfinite(shares).all() else ["no tree has split: too few rows for the size of leaves"]
+        said += [] if enough else [f"no interval: fewer than {FEWEST_UNITS} blocks"]
         table = pd.DataFrame(
             {
-                "group": ALL, "response": self.sample.response.name, "driver": self.design.drivers,
+                "group": name, "response": self.sample.response.name, "driver": self.design.drivers,
                 "category": [category[name] for name in self.design.drivers], "share": shares, "share_of": SHARE_OF,
                 "ci_low": [low for low, _ in ends], "ci_high": [high for _, high in ends], "estimate": estimate,
-                "std_error": error, "n": self.sample.n, "n_units": units,
-                "note": "" if np.isfinite(shares).all() else "no tree has split: too few rows for the size of leaves",
+                "std_error": error, "n": len(rows), "n_units": units, "note": "; ".join(said),
             }
         )  # fmt: skip
         table = table.sort_values(["share", "driver"], ascending=[False, True], kind="stable", ignore_index=True)
@@ -308,6 +330,8 @@ class _Work:
         """Return what a reader must know."""
         said = list(fold_notes(made, self.sample))
         augmented = int((~self.plots.measured).sum())
+        if self.small:
+            said.append(f"No forest of its own, because of fewer than {LEAST_ROWS} rows or one value: {', '.join(self.small)}.")
         if augmented:
             said.append(
                 f"{augmented:,} of {self.sample.n:,} rows were made from plots: they train, and are never scored."

@@ -20,7 +20,7 @@ from scipy import linalg, stats
 
 from carbondrivers.attribution.effective_size import Lags, lags, products, spatial_size
 from carbondrivers.attribution.inference import NAIVE_P, Floats, adjust_within, two_sided_t, upper_f
-from carbondrivers.attribution.modified_t import Classes, distance_classes, dutilleul_size_of
+from carbondrivers.attribution.modified_t import Classes, checked_classes, distance_classes, dutilleul_size_of
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import PixelSample
@@ -72,7 +72,7 @@ class CorrelationResult(Result):
     title="Pearson, partial and multiple correlation",
     takes="sample",
     result=CorrelationResult,
-    version="3",
+    version="4",
     citation="Clifford, P., Richardson, S., Hemon, D. (1989). Assessing the significance of the correlation between two "
     "spatial processes. Biometrics 45, 123-134.",
 )
@@ -83,6 +83,7 @@ def correlate(
     controls: Sequence[str] | None = None,
     confidence: float = 0.95,
     effective: EffectiveSize = "clifford",
+    classes: int | None = None,
 ) -> CorrelationResult:
     """Correlate the response with every continuous driver, in every group.
 
@@ -97,8 +98,11 @@ def correlate(
     confidence
         Level of the intervals, between 0 and 1.
     effective
-        Effective number of observations: ``"clifford"`` (rings one cell wide), or ``"dutilleul"`` (modified t test, 13
-        distance classes up to the largest distance; scattered points take n^2 steps).
+        Effective number of observations: ``"clifford"`` (rings one cell wide), or ``"dutilleul"`` (modified t test;
+        scattered points take n^2 steps).
+    classes
+        Distance classes of the modified t test, see ``modified_t``; None: by the distance of neighbours. 13 repeats R's
+        SpatialPack.
 
     Raises
     ------
@@ -123,11 +127,14 @@ def correlate(
     if not isinstance(confidence, int | float) or not 0.0 < confidence < 1.0:
         raise OptionError(f"confidence must be between 0 and 1, got {confidence!r}")
     choose(effective, get_args(EffectiveSize), "effective")
+    if classes is not None and effective != "dutilleul":
+        raise OptionError("classes goes with effective = 'dutilleul': take it out, or ask for the modified t test")
+    checked_classes(classes)
     drivers = [d.name for d in sample.continuous]
     if not drivers:
         raise DataError("no continuous driver is there to correlate: add one, or use the geodetector for classes")
     held = _controls(controls, drivers)
-    found = [_Group(name, part, drivers, float(confidence), effective) for name, part in sample.group_samples()]
+    found = [_Group(name, part, drivers, float(confidence), effective, classes) for name, part in sample.group_samples()]
     rows = [one.rows(k, held) for one in found for k in KINDS if k in kind]
     table = adjust_within(pd.concat(rows, ignore_index=True), ["group", "method"])
     corrected = adjust_within(table.assign(p=table["p_eff"]), ["group", "method"])["p_adjusted"]
@@ -141,7 +148,7 @@ def correlate(
         "controls": None if controls is None else list(held),
         "confidence": confidence,
     }
-    parameters["effective"] = effective
+    parameters |= {"effective": effective, "classes": classes}
     return CorrelationResult(
         method="correlation",
         parameters=parameters,
@@ -168,12 +175,14 @@ def _controls(given: Sequence[str] | None, drivers: Sequence[str]) -> tuple[str,
 class _Group:
     """One group's standardised columns and the distance classes of its rows."""
 
-    def __init__(self, name: str, part: PixelSample, drivers: list[str], confidence: float, effective: EffectiveSize) -> None:
+    def __init__(
+        self, name: str, part: PixelSample, drivers: list[str], confidence: float, effective: EffectiveSize, classes: int | None
+    ) -> None:
         self.name, self.response, self.n = name, part.response.name, part.n
         self.drivers, self.confidence = drivers, confidence
         self.y = unit_columns(part.y[:, None])[:, 0]
         self.x = unit_columns(part.frame[drivers].to_numpy(dtype=np.float64))
-        self.at = _places(part, effective)
+        self.at = _places(part, effective, classes)
 
     def rows(self, kind: CorrelationKind, controls: Sequence[str]) -> pd.DataFrame:
         """Return one row a driver."""
@@ -234,14 +243,14 @@ class _Group:
         }  # fmt: skip
 
 
-def _places(part: PixelSample, effective: EffectiveSize) -> Lags | Classes | None:
+def _places(part: PixelSample, effective: EffectiveSize, classes: int | None) -> Lags | Classes | None:
     if part.coordinates is None or part.n < 3:
         return None
     xy = part.frame[list(part.coordinates)].to_numpy(dtype=np.float64)
     if not np.ptp(xy, axis=0).any():
         return None
     if effective == "dutilleul":
-        return distance_classes(xy, geographic=part.is_geographic)
+        return distance_classes(xy, classes=classes, geographic=part.is_geographic)
     return lags(xy, geographic=part.is_geographic)
 
 

@@ -26,13 +26,15 @@ from carbondrivers.attribution.influence_group import (
     fitted,
     influence_table,
     score_tables,
+    scored,
     setting_tables,
     spread_of,
     worth_tables,
 )
 from carbondrivers.attribution.influence_pairs import pair_table, paired_by
-from carbondrivers.attribution.influence_result import COLUMNS, CONTROL, InfluenceResult
-from carbondrivers.attribution.influence_spread import cut_by_itself
+from carbondrivers.attribution.influence_result import COLUMNS, CONTROL, CUT_GROUP, InfluenceResult
+from carbondrivers.attribution.influence_spread import cut_by_itself, within
+from carbondrivers.attribution.influence_twin import READING, check_twin, inputs_words, twin_table
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import bootstrap_of
 from carbondrivers.attribution.tree_growers import Engine, TreeSettings
@@ -60,10 +62,6 @@ CUT = (
     "Groups cut on the response ({names}): the expected share is what the same cut gives where one law holds everywhere; only "
     "a departure from it speaks for another law."
 )
-TWIN = (
-    "{names}: NEP was computed from {them}, so that {they} must look influential whatever happens in nature. Run the same "
-    "analysis on NPP beside it."
-)
 
 
 @register(
@@ -71,7 +69,7 @@ TWIN = (
     title="Boosted regression trees",
     takes="sample",
     result=InfluenceResult,
-    version="1",
+    version="2",
     citation="Elith, J., Leathwick, J. R., Hastie, T. (2008). A working guide to boosted regression trees. Journal of Animal "
     "Ecology 77, 802-813.",
 )
@@ -99,6 +97,7 @@ def influence(
     repeats: int = 3,
     shap_rows: int = 2000,
     nep_inputs: Sequence[str] = (),
+    twin: str | None = None,
     seed: int = 0,
     jobs: int = 1,
 ) -> InfluenceResult:
@@ -141,6 +140,9 @@ def influence(
         Most rows for TreeSHAP.
     nep_inputs
         Drivers that the response was computed from: they are named in a warning.
+    twin
+        A column of numbers of the sample (``extras``) that is analysed beside the response, with the same rows, drivers and
+        settings: NPP beside NEP shows what came in with the respiration model.
     seed
         Of everything drawn.
     jobs
@@ -182,14 +184,15 @@ def influence(
     )  # fmt: skip
     _check(plan)
     _refuse(sample)
-    inputs = _inputs(nep_inputs, [d.name for d in sample.drivers])
+    check_twin(sample, twin)
+    inputs = _inputs(nep_inputs, [d.name for d in sample.drivers], twin)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in COLUMNS}
-    work = _Work(sample, plan, tables)
+    work = _Work(sample, plan, tables, twin)
     for name, rows in sample.group_samples():
         work.add(name, rows)
     frames = {name: _framed(found, COLUMNS[name]) for name, found in tables.items()}
     frames["influence"] = _noted(frames["influence"], inputs)
-    parameters = _parameters(plan, distribution, inputs)
+    parameters = _parameters(plan, distribution, inputs) | {"twin": twin}
     return InfluenceResult(
         method="boosted_trees",
         parameters=parameters,
@@ -204,8 +207,8 @@ def influence(
 class _Work:
     """The groups, one after another; the whole sample, the first, lends its trees to the control of the others."""
 
-    def __init__(self, sample: PixelSample, plan: Plan, tables: dict[str, list[pd.DataFrame]]) -> None:
-        self.sample, self.plan, self.tables = sample, plan, tables
+    def __init__(self, sample: PixelSample, plan: Plan, tables: dict[str, list[pd.DataFrame]], twin: str | None = None) -> None:
+        self.sample, self.plan, self.tables, self.twin = sample, plan, tables, twin
         self.parts: list[Part] = []
         self.kinds: set[str] = set()
         self.cut: list[str] = []
@@ -244,22 +247,31 @@ class _Work:
             "influence": influence, "importance": importance, "categories": categories, "scores": scores,
             "settings": settings, "deviances": deviances, "responses": responses, "expectations": expectations,
             "interactions": pair_table(part), "predictions": predictions,
+            "twins": twin_table(part, rows, self.twin) if self.twin else pd.DataFrame(),
         }  # fmt: skip
 
     def _expected(self, part: Part) -> tuple[Floats, pd.DataFrame]:
-        """Return the influence that the cut of a group gives by itself, and the row that says of how many rows."""
-        whole = self.parts[0]
+        """Return the influence that the cut of a group gives by itself, and its scores beside those of the group."""
+        whole, seed = self.parts[0], self.plan.seed
         if self._held_out is None:
-            self._held_out = whole.task.out_of_fold(whole.settings, whole.trees, whole.random, self.plan.seed)
+            self._held_out = whole.task.out_of_fold(whole.settings, whole.trees, whole.random, seed)
         ends = (float(part.task.y.min()), float(part.task.y.max()))
         ends = (-np.inf if ends[0] == whole.task.y.min() else ends[0], np.inf if ends[1] == whole.task.y.max() else ends[1])
-        shares, n = cut_by_itself(whole.task, part.settings, part.trees, self._held_out, ends, CONTROLS, self.plan.seed)
+        found = cut_by_itself(whole.task, part.settings, part.trees, self._held_out, ends, whole.tested, CONTROLS, seed)
         self.cut.append(part.name)
-        row = {
-            "group": part.name, "response": self.sample.response.name, "method": CONTROL, "n": n, "n_trees": part.trees,
-            "note": "rows between the same ends, mean of five made responses",
-        }  # fmt: skip
-        return shares, pd.DataFrame([row])
+        inside = self.sample.memberships[part.name].to_numpy(dtype=bool)[whole.task.order]
+        own = within(whole.task, part.settings, part.trees, inside, whole.tested, seed)
+        folds = "spatial" if whole.spatial else "random"
+        control: dict[str, Any] = {
+            "method": CONTROL,
+            "note": f"rows between the same ends, mean of five made responses, {folds} folds",
+        }
+        made = [scored(*pair, CONTROL, "") for pair in found.pairs]
+        if len(made) == CONTROLS:
+            control |= {key: float(np.mean([row[key] for row in made])) for key in ("r2", "r_squared", "rmse", "mae")}
+        rows = [control | {"n": found.n}, scored(whole.task.y[inside], own[inside], CUT_GROUP, f"{folds} folds of the whole")]
+        named = {"group": part.name, "response": self.sample.response.name, "n_trees": part.trees, "unit": part.unit}
+        return found.shares, pd.DataFrame([row | named for row in rows])
 
 
 def _grid(
@@ -303,7 +315,7 @@ def _refuse(sample: PixelSample) -> None:
         )
 
 
-def _inputs(given: Sequence[str], drivers: Sequence[str]) -> tuple[str, ...]:
+def _inputs(given: Sequence[str], drivers: Sequence[str], twin: str | None) -> tuple[str, ...]:
     if isinstance(given, str):
         raise OptionError(f"nep_inputs must be a list of drivers, got {given!r}")
     for name in given:
@@ -311,13 +323,8 @@ def _inputs(given: Sequence[str], drivers: Sequence[str]) -> tuple[str, ...]:
             raise OptionError(f"nep_inputs: {name!r} is no driver of this sample.{did_you_mean(name, drivers)}")
     found = tuple(sorted(set(given)))
     if found:
-        warnings.warn(_twin(found), DataWarning, stacklevel=4)
+        warnings.warn(inputs_words(found, twin), DataWarning, stacklevel=4)
     return found
-
-
-def _twin(names: Sequence[str]) -> str:
-    one = len(names) == 1
-    return TWIN.format(names=", ".join(names), them="it" if one else "them", they="it" if one else "they")
 
 
 def _noted(table: pd.DataFrame, inputs: Sequence[str]) -> pd.DataFrame:
@@ -374,7 +381,9 @@ def _notes(sample: PixelSample, work: _Work, inputs: tuple[str, ...]) -> tuple[s
     if work.cut:
         said.append(CUT.format(names=", ".join(work.cut)))
     if inputs:
-        said.append(_twin(inputs))
+        said.append(inputs_words(inputs, work.twin))
+    if work.twin:
+        said.append(READING.format(twin=work.twin, response=sample.response.name))
     for part in work.parts:
         if part.tuning is not None:
             where = "whole sample" if part.name == ALL else f"group {part.name}"

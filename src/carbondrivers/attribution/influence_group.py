@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -149,7 +150,7 @@ def score_tables(part: Part, response: str) -> tuple[pd.DataFrame, pd.DataFrame]
     for method, splits, note in ((RANDOM, part.random, ""), (BLOCKS, part.spatial, _folds_words(part.folds))):
         if splits:
             found = task.out_of_fold(part.settings, part.trees, splits, plan.seed)
-            rows.append(_scored(task.y, found, method, note))
+            rows.append(scored(task.y, found, method, note))
             at = np.arange(0, task.n, max(1, -(-task.n // SHOWN_ROWS)))
             shown.append(pd.DataFrame({"method": method, "id": at, "value": task.y[at], "estimate": found[at]}))
     if plan.hold_out is not None:
@@ -158,9 +159,9 @@ def score_tables(part: Part, response: str) -> tuple[pd.DataFrame, pd.DataFrame]
         model = task.fit(part.settings, part.trees, plan.seed, np.sort(train))
         held = model.predict(task.codes[test]) * task.scale + task.origin
         words = f"{100 * plan.hold_out:g} % of the rows, chosen at random"
-        rows.append(_scored(task.y[test], held, HELD_OUT, words))
+        rows.append(scored(task.y[test], held, HELD_OUT, words))
     inside = part.model.predict(task.codes) * task.scale + task.origin
-    rows.append(_scored(task.y, inside, TRAINING, "the rows that the trees were grown on: no test"))
+    rows.append(scored(task.y, inside, TRAINING, "the rows that the trees were grown on: no test"))
     scores = pd.DataFrame(rows).assign(group=part.name, response=response, n_trees=part.trees, unit=part.unit)
     return scores, pd.concat(shown, ignore_index=True).assign(group=part.name)
 
@@ -170,7 +171,8 @@ def _folds_words(folds: Folds) -> str:
     return f"{folds.n} folds, {folds.kind.replace('_', ' ')}{side}. {folds.note}".strip()
 
 
-def _scored(y: Floats, found: Floats, method: str, note: str) -> dict[str, object]:
+def scored(y: Floats, found: Floats, method: str, note: str) -> dict[str, Any]:
+    """Return one row of scores of predictions (n,), NaN where there is none."""
     known = np.isfinite(found)
     y, left = y[known], (y - found)[known]
     total = float(((y - y.mean()) ** 2).sum())

@@ -8,12 +8,13 @@ import pandas as pd
 
 from carbondrivers.attribution.result import Result
 
-RANDOM, BLOCKS, TRAINING, HELD_OUT, CONTROL = (
+RANDOM, BLOCKS, TRAINING, HELD_OUT, CONTROL, CUT_GROUP = (
     "random folds",
     "spatial folds",
     "training rows",
     "random hold-out",
     "one law, cut alike",
+    "the group in the folds of the control",
 )
 PARTIAL, LOCAL, DECILES = "partial dependence", "accumulated local effects", "decile"
 INFLUENCE, PERMUTED, CONDITIONAL = "relative influence", "permutation", "conditional permutation"
@@ -38,6 +39,9 @@ COLUMNS = {
     "expectations": ["group", "driver", "id", "value", "estimate"],
     "interactions": ["group", "driver", "driver_2", "strength", "h", "unit"],
     "predictions": ["group", "method", "id", "value", "estimate"],
+    "twins": [
+        "group", "response", "response_2", "driver", "category", "share", "rank", "share_2", "rank_2", "share_of", "note",
+    ],
 }  # fmt: skip
 
 
@@ -56,7 +60,8 @@ class InfluenceResult(Result):
     categories : pandas.DataFrame
         The same for categories, and by leaving each out.
     scores : pandas.DataFrame
-        R2 = 1 - SSE/SST, squared correlation, RMSE and MAE under random and spatial folds, side by side.
+        R2 = 1 - SSE/SST, squared correlation, RMSE and MAE under random and spatial folds, side by side; of a group cut on the
+        response also what the cut gives by itself, and what the group has in the same folds.
     settings, deviances : pandas.DataFrame
         Every setting tried; the deviance along the number of trees of the chosen one, as a share of the total deviance.
     responses : pandas.DataFrame
@@ -67,6 +72,8 @@ class InfluenceResult(Result):
         Strength of each pair in the unit of the response, and Friedman's H.
     predictions : pandas.DataFrame
         Observed values and out-of-fold predictions of at most 2,000 rows.
+    twins : pandas.DataFrame
+        Share and rank of each driver for the response and for its twin (``share_2``, ``rank_2``); empty without a twin.
     """
 
     influence: pd.DataFrame
@@ -79,3 +86,4 @@ class InfluenceResult(Result):
     expectations: pd.DataFrame
     interactions: pd.DataFrame
     predictions: pd.DataFrame
+    twins: pd.DataFrame

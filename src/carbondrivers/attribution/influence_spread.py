@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import Bootstrap, Units, refits
 from carbondrivers.attribution.response_curves import accumulated_effects, partial_dependence
 from carbondrivers.attribution.tree_growers import Grower, TreeSettings
-from carbondrivers.attribution.tree_task import Rows, Task, shares_of
+from carbondrivers.attribution.tree_task import Rows, Split, Task, shares_of
 
 BAND_ROWS = 400
+# Half the bins halve the time; shares of refits move by a tenth of a percentage point, a tenth of their spread at most.
+REFIT_BINS = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +30,7 @@ class Grids:
 def resampled(
     task: Task, settings: TreeSettings, trees: int, units: Units, plan: Bootstrap, grids: Grids, bands: int, jobs: int
 ) -> tuple[Floats, list[Floats], list[Floats]]:
-    """Return influence and curves of trees grown on blocks drawn with replacement.
+    """Return influence and curves of trees grown on blocks drawn with replacement, at most 128 bins a driver.
 
     Parameters
     ----------
@@ -52,6 +56,8 @@ def resampled(
     partial, local : list of numpy.ndarray
         One a driver, (bands, points): centred curves, in the unit of the response.
     """
+
+    task = task.coarser(REFIT_BINS) if settings.grown_by == "xgboost" else task
 
     def shares(rows: Rows, seed: int) -> Floats:
         return shares_of(task.fit(settings, trees, seed, rows).gains())
@@ -115,10 +121,30 @@ def reseeded(task: Task, settings: TreeSettings, trees: int, seeds: int, seed: i
     return np.array([shares_of(task.fit(settings, trees, seed + 1 + i).gains()) for i in range(seeds)])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Control:
+    """What a cut on the response gives by itself.
+
+    Attributes
+    ----------
+    shares : numpy.ndarray
+        (p,): influence, mean over the made responses; NaN where too few rows fall between the ends.
+    n : int
+        Rows between the ends, on average.
+    pairs : tuple
+        Made and out-of-fold predicted response of each repeat, in the unit of the response.
+    """
+
+    shares: Floats
+    n: int
+    pairs: tuple[tuple[Floats, Floats], ...]
+
+
 def cut_by_itself(
-    whole: Task, settings: TreeSettings, trees: int, held_out: Floats, ends: tuple[float, float], repeats: int, seed: int
-) -> tuple[Floats, int]:
-    """Return the influence that a cut on the response gives where one law holds everywhere.
+    whole: Task, settings: TreeSettings, trees: int, held_out: Floats, ends: tuple[float, float], splits: Sequence[Split],
+    repeats: int, seed: int,
+) -> Control:  # fmt: skip
+    """Return the influence and the predictions that a cut on the response gives where one law holds everywhere.
 
     Responses are made from the trees of the whole sample and its shuffled out-of-fold residuals, so that no part of them
     obeys another law; rows are then cut out between the same ends, and trees are grown on them.
@@ -133,26 +159,48 @@ def cut_by_itself(
         (n,): out-of-fold predictions of the whole sample, in the unit of the response.
     ends
         The group's least and greatest response; infinite where it reaches the end of the sample.
+    splits
+        Folds of the whole sample, of which the rows between the ends are taken.
     repeats
         How many responses are made.
     seed
         Of shuffling and bagging.
-
-    Returns
-    -------
-    shares : numpy.ndarray
-        (p,): mean over the made responses; NaN where too few rows fall between the ends.
-    n : int
-        Rows between the ends, on average.
     """
-    rng, found, counts = np.random.default_rng(seed), [], []
+    rng, found, counts, pairs = np.random.default_rng(seed), [], [], []
     for i in range(repeats):
         made = held_out + rng.permutation(whole.y - held_out)
-        rows = np.flatnonzero((made >= ends[0]) & (made <= ends[1]))
+        inside = (made >= ends[0]) & (made <= ends[1])
+        rows, z = np.flatnonzero(inside), (made - whole.origin) / whole.scale
         counts.append(len(rows))
         if len(rows) > 2 * settings.min_observations:
-            found.append(
-                shares_of(whole.fit(settings, trees, seed + i, rows, response=(made - whole.origin) / whole.scale).gains())
-            )
+            found.append(shares_of(whole.fit(settings, trees, seed + i, rows, response=z).gains()))
+            pairs.append((made[rows], within(whole, settings, trees, inside, splits, seed + i, z)[rows]))
     n = round(float(np.mean(counts)))
-    return (np.mean(found, axis=0) if len(found) == repeats else np.full(len(whole.names), np.nan)), n
+    shares = np.mean(found, axis=0) if len(found) == repeats else np.full(len(whole.names), np.nan)
+    return Control(shares, n, tuple(pairs))
+
+
+def within(
+    whole: Task, settings: TreeSettings, trees: int, inside: NDArray[np.bool_], splits: Sequence[Split], seed: int,
+    z: Floats | None = None,
+) -> Floats:  # fmt: skip
+    """Return out-of-fold predictions (n,) of some rows of the whole sample by trees of these rows alone, NaN elsewhere.
+
+    Parameters
+    ----------
+    whole, settings, trees, seed
+        As in ``cut_by_itself``.
+    inside
+        (n,): the rows.
+    splits
+        Folds of the whole sample.
+    z
+        (n,): a response in place of the sample's, without unit.
+    """
+    predicted = np.full(whole.n, np.nan)
+    for train, test in splits:
+        known, asked = train[inside[train]], test[inside[test]]
+        if len(asked) and len(known) > 2 * settings.min_observations:
+            model = whole.fit(settings, trees, seed, known, response=z)
+            predicted[asked] = model.predict(whole.codes[asked]) * whole.scale + whole.origin
+    return predicted

@@ -1,13 +1,16 @@
 """Dutilleul's modified t test of a correlation between two autocorrelated fields.
 
-Moran's I of each field is taken in distance classes of equal width up to the largest distance (13 of them by default; a pair
-is in the first class whose upper bound it does not exceed). R holds the I of the class of each pair, 1 on the diagonal; with
-B = I - J / n the effective sample size is
+Moran's I of each field is taken in distance classes of equal width up to the largest distance (a pair is in the first class
+whose upper bound it does not exceed). R holds the I of the class of each pair, 1 on the diagonal; with B = I - J / n the
+effective sample size is
 
     ESS = 1 + tr(B Rx) tr(B Ry) / tr(B Rx B Ry)
 
 and F = (ESS - 2) r^2 / (1 - r^2) on 1 and ESS - 2 degrees of freedom. Scattered points need all pairs, n^2 steps; on a
 lattice, gaps or not, the sums over pairs come from Fourier transforms, exact but for rounding.
+A class wider than the dependence mixes dependent pairs with independent ones, and the test then rejects too often. By default
+there are so many classes that none is wider than two neighbour distances (the median distance to the nearest other place), 13
+at least, and at most a quarter of the number of points; R's SpatialPack takes 13 whatever the spacing.
 Sources: Clifford, Richardson and Hemon (1989), doi:10.2307/2532039; Dutilleul (1993), doi:10.2307/2532625.
 """
 
@@ -20,12 +23,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
+from scipy.spatial import cKDTree
 
 from carbondrivers.attribution.effective_size import LATTICE_SIDE, autocorrelation, lag_distances, spacing
 from carbondrivers.attribution.inference import Floats, upper_f
 from carbondrivers.errors import DataError, OptionError
 
+# R's SpatialPack takes so many unless told otherwise; here it is the least.
 CLASSES = 13
+NEIGHBOURS, POINTS_PER_CLASS = 2.0, 4
 FEWEST = 4
 _CHUNK = 4_000_000
 # A distance that is a class bound but for rounding belongs below it.
@@ -42,8 +48,8 @@ class ModifiedT:
     ----------
     r : float
         Pearson's coefficient.
-    n : int
-        Observations.
+    n, classes : int
+        Observations, and distance classes.
     ess : float
         Effective sample size as estimated; it may exceed n where neighbours differ more than chance has it.
     n_eff : float
@@ -58,6 +64,7 @@ class ModifiedT:
 
     r: float
     n: int
+    classes: int
     ess: float
     n_eff: float
     statistic: float
@@ -76,17 +83,18 @@ class PointClasses:
     xy
         Places on a plane, (n, 2).
     classes
-        Number of distance classes.
+        Number of distance classes; None: as many as the neighbour distance asks for.
     """
 
-    def __init__(self, xy: Floats, classes: int) -> None:
-        self.xy, self.classes, self.n = xy, classes, len(xy)
+    def __init__(self, xy: Floats, classes: int | None = None) -> None:
+        self.xy, self.n = xy, len(xy)
+        self._largest = max(float(distance.max()) for _, distance in self._distances())
+        self.classes = classes or class_count(self._largest, neighbour_distance(xy), self.n)
 
     @cached_property
     def bounds(self) -> Floats:
         """Upper bounds of the classes, (classes,)."""
-        largest = max(float(distance.max()) for _, distance in self._distances())
-        return largest * np.arange(1, self.classes + 1) / self.classes
+        return self._largest * np.arange(1, self.classes + 1) / self.classes
 
     @cached_property
     def counts(self) -> Floats:
@@ -116,7 +124,15 @@ class PointClasses:
         """Return the sums over the rows of R, (n,)."""
         return np.asarray(1.0 + self.counts @ moran)
 
+    @cached_property
+    def _kept(self) -> list[tuple[int, NDArray[np.int64]]]:
+        """The classes of few points, which are asked for once a field."""
+        return list(self._blocks())
+
     def _labels(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        return iter(self._kept) if self.n**2 <= _CHUNK else self._blocks()
+
+    def _blocks(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Iterate over blocks of rows of the matrix of classes; a point with itself has the class beyond the last."""
         for start, distance in self._distances():
             label = class_of(distance, self.bounds)
@@ -141,20 +157,25 @@ class LatticeClasses:
     steps
         Distance between rows and between columns.
     classes
-        Number of distance classes.
+        Number of distance classes; None: as many as the neighbour distance asks for.
     """
 
-    def __init__(self, cell: NDArray[np.int64], steps: tuple[float, float], classes: int) -> None:
-        self.cell, self.classes, self.n = cell, classes, len(cell)
+    def __init__(self, cell: NDArray[np.int64], steps: tuple[float, float], classes: int | None = None) -> None:
+        self.cell, self.n = cell, len(cell)
         rows, columns = (int(fft.next_fast_len(2 * int(cell[:, axis].max()) + 1, real=True)) for axis in (0, 1))
         self.shape = rows, columns
         self._lags = lag_distances(self.shape, *steps)
         self._pairs = np.rint(autocorrelation(np.ones(self.n), cell, self.shape))
+        self._largest = float(self._lags[self._pairs > 0].max())
+        # Beside every cell of a full lattice is another one.
+        is_full = self.n == (1 + int(cell[:, 0].max())) * (1 + int(cell[:, 1].max()))
+        near = min(steps) if is_full and cell.any(axis=0).all() else None
+        self.classes = classes or class_count(self._largest, near or neighbour_distance(cell * np.asarray(steps)), self.n)
 
     @cached_property
     def bounds(self) -> Floats:
         """Upper bounds of the classes, (classes,)."""
-        return float(self._lags[self._pairs > 0].max()) * np.arange(1, self.classes + 1) / self.classes
+        return self._largest * np.arange(1, self.classes + 1) / self.classes
 
     @cached_property
     def _label(self) -> NDArray[np.int64]:
@@ -184,13 +205,51 @@ class LatticeClasses:
 Classes = PointClasses | LatticeClasses
 
 
+def checked_classes(classes: int | None) -> None:
+    """Refuse what is neither None nor a number of classes.
+
+    Raises
+    ------
+    OptionError
+        If it is not.
+    """
+    if classes is not None and (isinstance(classes, bool) or not isinstance(classes, int) or classes < 2):
+        raise OptionError(f"classes must be a whole number of 2 or more, or None, got {classes!r}")
+
+
+def neighbour_distance(xy: Floats) -> float:
+    """Return the median distance of a place to the nearest other one; xy (n, 2), places that occur twice count once."""
+    places = np.unique(xy, axis=0)
+    distance, _ = cKDTree(places).query(places, k=[2])
+    return float(np.median(np.asarray(distance)))
+
+
+def class_count(largest: float, near: float, n: int) -> int:
+    """Return the default number of distance classes.
+
+    Parameters
+    ----------
+    largest, near
+        Largest distance, and ``neighbour_distance``.
+    n
+        Number of points.
+
+    Examples
+    --------
+    >>> class_count(np.hypot(39, 39), 1.0, 1600), class_count(np.hypot(39, 39), 10.0, 16)
+    (28, 13)
+    """
+    narrow = int(np.ceil(largest / (NEIGHBOURS * near) * (1.0 - _SLACK)))
+    return max(CLASSES, min(narrow, n // POINTS_PER_CLASS))
+
+
 def class_of(distance: Floats, bounds: Floats) -> NDArray[np.int64]:
     """Return the first class whose upper bound a distance does not exceed, any shape."""
     found = np.searchsorted(bounds * (1.0 + _SLACK), distance)
     return np.minimum(found, len(bounds) - 1).astype(np.int64)
 
 
-def distance_classes(xy: Floats, *, classes: int = CLASSES, geographic: bool = False) -> Classes:
+def distance_classes(xy: Floats, *, classes: int | None = None, geographic: bool = False) -> Classes:
     """Sort the pairs of points into distance classes, on their lattice where they lie on one.
 
     Parameters
@@ -199,7 +258,8 @@ def distance_classes(xy: Floats, *, classes: int = CLASSES, geographic: bool = F
         Coordinates, (n, 2), finite, all different; longitude and latitude where `geographic`: longitudes are then shortened
         by the cosine of the mean latitude.
     classes
-        Number of classes of equal width, 2 or more.
+        Number of classes of equal width, 2 or more; None: none wider than two neighbour distances, 13 at least and a quarter of
+        the points at most.
     geographic
         Whether the coordinates are degrees.
 
@@ -210,8 +270,7 @@ def distance_classes(xy: Floats, *, classes: int = CLASSES, geographic: bool = F
     OptionError
         If `classes` is below 2.
     """
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
-        raise OptionError(f"classes must be a whole number of 2 or more, got {classes!r}")
+    checked_classes(classes)
     if not np.isfinite(xy).all():
         raise DataError("a coordinate is missing or infinite: a modified t test needs the place of every row")
     shrink = float(np.cos(np.radians(xy[:, 1].mean()))) if geographic else 1.0
@@ -254,7 +313,7 @@ def dutilleul_size_of(one: Floats, other: Floats, at: Classes) -> float:
     return min(dutilleul_size(moran_by_class(one, at), moran_by_class(other, at), at), float(at.n))
 
 
-def modified_t(x: ArrayLike, y: ArrayLike, xy: ArrayLike, *, classes: int = CLASSES, geographic: bool = False) -> ModifiedT:
+def modified_t(x: ArrayLike, y: ArrayLike, xy: ArrayLike, *, classes: int | None = None, geographic: bool = False) -> ModifiedT:
     """Test the correlation of two fields at points.
 
     Parameters
@@ -264,7 +323,9 @@ def modified_t(x: ArrayLike, y: ArrayLike, xy: ArrayLike, *, classes: int = CLAS
     xy
         Coordinates, (n, 2).
     classes
-        Number of distance classes. The size depends on it by some per cent.
+        Number of distance classes. None: none wider than two neighbour distances, 13 at least and a quarter of the points at
+        most; 13 is the number of R's SpatialPack. The effective size depends on it by some per cent, and by far more where 13
+        classes are wider than the fields depend.
     geographic
         Whether the coordinates are longitude and latitude.
 
@@ -293,11 +354,11 @@ def modified_t(x: ArrayLike, y: ArrayLike, xy: ArrayLike, *, classes: int = CLAS
             raise DataError(f"{name} is constant: it correlates with nothing; leave it out")
     at = distance_classes(places, classes=classes, geographic=geographic)
     ess = dutilleul_size(moran_by_class(one, at), moran_by_class(two, at), at)
-    return _tested(float(np.corrcoef(one, two)[0, 1]), len(one), ess)
+    return _tested(float(np.corrcoef(one, two)[0, 1]), len(one), at.classes, ess)
 
 
 def modified_t_grid(
-    x: ArrayLike, y: ArrayLike, *, steps: tuple[float, float] = (1.0, 1.0), classes: int = CLASSES
+    x: ArrayLike, y: ArrayLike, *, steps: tuple[float, float] = (1.0, 1.0), classes: int | None = None
 ) -> ModifiedT:
     """Test the correlation of two grids over the cells that both have.
 
@@ -308,7 +369,7 @@ def modified_t_grid(
     steps
         Distance between rows and between columns.
     classes
-        Number of distance classes.
+        As in ``modified_t``.
 
     Raises
     ------
@@ -323,17 +384,17 @@ def modified_t_grid(
     return modified_t(one[inside], two[inside], cell[:, ::-1] * np.asarray(steps)[::-1], classes=classes)
 
 
-def _tested(r: float, n: int, ess: float) -> ModifiedT:
+def _tested(r: float, n: int, k: int, ess: float) -> ModifiedT:
     size = min(ess, float(n))
     note = CAPPED if ess > n else ""
     naive = _upper(r, float(n))[1]
     if not np.isfinite(size) or size - 2.0 < 1.0:
         why = "no P: the effective sample size is not defined or leaves less than one degree of freedom"
-        return ModifiedT(r, n, ess, size, np.nan, np.nan, np.nan, np.nan, naive, why)
+        return ModifiedT(r, n, k, ess, size, np.nan, np.nan, np.nan, np.nan, naive, why)
     statistic, p, log10_p = _upper(r, size)
     if not np.isfinite(statistic):
-        return ModifiedT(r, n, ess, size, np.nan, np.nan, np.nan, np.nan, np.nan, "no P: the fields are exactly linear")
-    return ModifiedT(r, n, ess, size, statistic, size - 2.0, p, log10_p, naive, note)
+        return ModifiedT(r, n, k, ess, size, np.nan, np.nan, np.nan, np.nan, np.nan, "no P: the fields are exactly linear")
+    return ModifiedT(r, n, k, ess, size, statistic, size - 2.0, p, log10_p, naive, note)
 
 
 def _upper(r: float, size: float) -> tuple[float, float, float]:

@@ -25,6 +25,7 @@ GRAMMAR = frozenset(
     id part neighbours deviate lag local_moran local_z lisa_class gi_p gi_p_adjusted gi_class
     given measure block log10_p_eff std_error_eff ci_boot_low ci_boot_high p_equivalent aic aic_difference
     q_cv chosen lower_2 upper_2 psd psd_driver cpsd
+    response_2 share_2 rank_2
     seed_low seed_high setting_low setting_high floor above_floor n_drivers strength h
     tree_complexity learning_rate bag_fraction min_observations n_trees deviance selected within_se
     lower_2 upper_2 support

@@ -139,7 +139,7 @@ class XgboostGrower:
         self._rows: Any = xgboost.QuantileDMatrix(
             codes, label=y - self._base, weight=weights, feature_types=on.kinds, max_bin=on.bins, nthread=threads
         )
-        self._booster = xgboost.Booster(self._parameters, [self._rows])
+        self._booster: Any = xgboost.Booster(self._parameters, [self._rows])
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is kept of it: the trees, not the rows that they were grown on."""
@@ -159,6 +159,8 @@ class XgboostGrower:
         """Add trees."""
         for i in range(self.count, self.count + trees):
             self._booster.update(self._rows, i)
+            # The names of the columns are compared anew at every update, a tenth of the time of small trees: once is enough.
+            self._booster._assign_dmatrix_features = _compared
 
     def matrix(self, codes: Single) -> Any:
         """Return codes as xgboost takes them; a matrix that is predicted again only costs the trees that were added."""
@@ -187,6 +189,10 @@ class XgboostGrower:
     def arrays(self) -> TreeArrays:
         """Return the trees as arrays."""
         return from_xgboost(self._booster, self._on)
+
+
+def _compared(rows: object) -> None:
+    """Stand for the comparison of the columns of `rows` with those of the trees, which never change here."""
 
 
 class SklearnGrower:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,13 @@ class Task:
         model = grower(codes, z, None, on, settings, seed, self.threads)
         model.grow(trees)
         return model
+
+    def coarser(self, bins: int) -> Task:
+        """Return the same rows with at most so many bins a driver."""
+        if self.on.bins <= bins:
+            return self
+        on = driver_codes(self.x, self.on.levels, bins)
+        return replace(self, on=on, codes=on.encode(self.x))
 
     def members(self) -> dict[str, list[int]]:
         """Return the columns of each category, categories sorted by name."""

@@ -108,6 +108,7 @@ class PixelSample:
         time: str | None = None,
         groups: str | Mapping[str, object] | None = None,
         weights: str | None = None,
+        extras: Sequence[str] = (),
     ) -> PixelSample:
         """Check a table and make a sample of it.
 
@@ -124,6 +125,8 @@ class PixelSample:
             Names of the x and y columns, and their reference system (``"EPSG:32650"``).
         time, weights
             Names of columns.
+        extras
+            Columns of numbers that are kept beside, complete in every row, such as the twin of a response (``influence``).
         groups
             A column whose values are the groups, or name to boolean array (groups may overlap). A Series is brought into
             the order of the table's index.
@@ -153,6 +156,7 @@ class PixelSample:
         answer, listed, coordinates = _as_response(response), _as_drivers(drivers), coordinate_names(coordinates)
         roles = dict.fromkeys(coordinates or (), "coordinate")
         roles |= {column_name(c, role): role for c, role in ((time, "time"), (weights, "weights")) if c is not None}
+        roles |= {column_name(c, "extra"): "extra" for c in extras if c not in roles}
         names = [d.name for d in listed]
         check_columns(frame, answer.name, names, [*roles, *([groups] if isinstance(groups, str) else [])])
         check_crs(crs)

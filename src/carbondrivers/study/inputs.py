@@ -303,13 +303,31 @@ class Inputs:
                 time=table.time if table else None,
                 weights=table.weights if table else "weight" if self._is_weighted(frame) else None,
                 groups={name: group_mask(name, group, frame) for name, group in self.spec.groups.items()} or None,
+                extras=self.extras,
             )
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Columns that an analysis asks for beside response and drivers: twins of the response."""
+        asked = {getattr(options, "twin", None) for options in self.spec.analyses.values()}
+        return tuple(sorted(name for name in asked if name))
+
+    def _extra_layer(self, name: str) -> xr.DataArray:
+        if self.has("components") and name in self.nep_components:
+            return self.nep_components[name]
+        if self.spec.kind == "region" and name not in self._given_layers():
+            raise DataError(f"twin: {name!r} is no layer of the region and no part of its NEP")
+        return self._nep_layer(name)
 
     def _grid_frame(self) -> tuple[pd.DataFrame, str | None]:
         stack = self._response
         if self.spec.kind == "region":
             mean = stack.mean("year").to_series().rename(self.spec.response.name).reset_index()
             drivers = self.region.sample_frame().drop(columns="nep")
+            for name in self.extras:
+                layer = self._extra_layer(name)
+                over = layer.mean([dim for dim in layer.dims if dim not in ("y", "x")])
+                drivers = drivers.merge(over.to_series().rename(name).reset_index(), on=["y", "x"], how="left")
             return transformed(drivers.merge(mean, on=["y", "x"], how="left"), self.spec), self.region.crs
         return self.drawn, stack.attrs.get("crs")
 
@@ -321,6 +339,7 @@ class Inputs:
     def drawn(self) -> pd.DataFrame:
         """The cells of a raster study that become rows."""
         layers = {self.spec.response.name: self._response} | {name: self.grids.get(name) for name in self.spec.drivers}
+        layers |= {name: self._extra_layer(name) for name in self.extras}
         return draw(self.spec, layers, self.regions, self.seed)
 
     def response_variable(self) -> Driver:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from carbondrivers.attribution.influence_result import BLOCKS, INFLUENCE, RANDOM, InfluenceResult
 from carbondrivers.errors import choose
@@ -20,7 +21,8 @@ from carbondrivers.reports.style import journal as journal_of
 from carbondrivers.reports.words import whole_shares
 
 PAGE_GROUPS, COLUMNS = 8, 2
-TALLEST_MM, ROOM_MM, RING_MM, GUTTER_MM, FIRST_MM = 235.0, 17.0, 19.0, 5.0, 7.0
+LEAST_PITCH_MM, FOOT_MM = 3.3, 24.0
+TALLEST_MM, ROOM_MM, RING_MM, GUTTER_MM, FIRST_MM = 235.0, 15.0, 19.0, 5.0, 7.0
 PALE = 0.4
 FLOOR_LINE: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (3, 2)), "zorder": 1}
 EXPECTED: dict[str, Any] = {
@@ -67,9 +69,9 @@ def boosted_trees(
 
 @figure_of(InfluenceResult)
 def influence_pictures(result: InfluenceResult, *, journal: Journal) -> list[Picture]:
-    """Compose two panels a row, eight a page."""
+    """Compose two panels a row, as many rows a page as leave every driver a line of its own."""
     found = []
-    for index, names in enumerate(panels.chunks(list(dict.fromkeys(result.influence["group"])), PAGE_GROUPS)):
+    for index, names in enumerate(_pages(result)):
         table = result.influence.loc[result.influence["group"].isin(names)].reset_index(drop=True)
         name = "boosted_trees" if index == 0 else f"boosted_trees_{index + 1}"
         level = f"{100 * result.parameters['confidence']:g} %"
@@ -81,6 +83,19 @@ def influence_pictures(result: InfluenceResult, *, journal: Journal) -> list[Pic
         on = _page(result, names, journal)
         found.append(Picture(name, on.figure, table, caption, "onehalf" if len(names) == 1 else "double"))
     return found
+
+
+def _pages(result: InfluenceResult) -> list[list[str]]:
+    """Return the groups of each page, about equally many."""
+    groups = list(dict.fromkeys(result.influence["group"]))
+    span = max((_rows(result, group).span for group in groups), default=1.0)
+    lines = int((TALLEST_MM - FOOT_MM) // (max(LEAST_PITCH_MM * span, _beside_high(result)) + ROOM_MM))
+    most = min(PAGE_GROUPS, COLUMNS * max(1, lines))
+    pages = -(-len(groups) // most)
+    each = -(-len(groups) // max(pages, 1))
+    # Rows of two are filled before a page ends.
+    each = min(most, each + each % COLUMNS) if pages > 1 else each
+    return [list(part) for part in panels.chunks(groups, max(each, 1))]
 
 
 def _rows(result: InfluenceResult, group: str) -> Rows:
@@ -144,8 +159,14 @@ def _bars(ax: Axes, rows: Rows, size: float) -> None:
     if np.isfinite(floor):
         ax.axvline(floor, **FLOOR_LINE)
     ends = np.nanmax(np.vstack([np.nan_to_num(share), high, expected, np.zeros(len(share))]), axis=0)
-    ax.set_xlim(0.0, max(1.0, float(np.nanmax([*ends, floor]))) * 1.03)
+    reach = max(1.0, float(np.nanmax([*ends, floor]))) * 1.03
+    ax.set_xlim(0.0, reach)
+    # Numbers begin beyond the marks of what the cut alone gives.
+    ends = np.fmax(ends, expected + 0.5 * EXPECTED["markersize"] / 72.0 * 25.4 * reach / panels.axes_mm(ax)[0])
     panels.print_values(ax, rows.y, ends, [panels.decimals(v, 1) for v in share], size - 0.5)
+    for number in ax.texts:
+        # The line of the noise floor may run through a number.
+        number.set_path_effects([withStroke(linewidth=1.6, foreground="white")])
     ax.locator_params(axis="x", nbins=4)
     ax.tick_params(axis="x", labelsize=size - 0.5)
     ax.set_xlabel("Relative influence (%)", fontsize=size, labelpad=1.5)

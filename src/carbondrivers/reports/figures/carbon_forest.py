@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from carbondrivers.attribution.carbon_forest import CarbonForestResult
+from carbondrivers.datasets.sample import ALL
 from carbondrivers.reports.figures import map_furniture as furniture
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.class_map import Classes, Scale, map_page
@@ -31,7 +32,7 @@ def carbon_forest_pictures(result: CarbonForestResult, *, journal: Journal) -> l
     if "random, shared plots" in set(result.points["method"]):
         kinds.append("random, shared plots")
     found = [
-        _importance(result, journal),
+        *(_importance(result, str(group), journal) for group in dict.fromkeys(result.importance["group"])),
         observed_picture(result, result.points, result.scores, "carbon_forest_scores", kinds, journal),
         *folds_picture(result, result.places, "carbon_forest_folds", journal),
     ]
@@ -41,13 +42,14 @@ def carbon_forest_pictures(result: CarbonForestResult, *, journal: Journal) -> l
     return [*found, _totals(result, journal)] if years > 1 else found
 
 
-def _importance(result: CarbonForestResult, journal: Journal) -> Picture:
+def _importance(result: CarbonForestResult, group: str, journal: Journal) -> Picture:
     """Draw shares with intervals on the left, what a permuted driver costs on the right."""
     size, width = journal.size - 0.5, journal.onehalf
-    rows = panels.driver_rows(result, result.importance, "share")
+    table = result.importance.loc[result.importance["group"] == group].reset_index(drop=True)
+    rows = panels.driver_rows(result, table, "share")
     labels = [panels.fit_lines(result.label(d), 34.0, size) for d in rows.table["driver"]]
     room = max(panels.text_width(line, size) for line in labels) + 3.0
-    sentences = _importance_words(result)
+    sentences = _importance_words(result, table)
     foot = panels.foot_height(sentences, width - 4.0, size - 0.5)
     tall = _ROW_MM * rows.span
     on = panels.page(width, 7.0 + tall + 16.0 + foot)
@@ -68,18 +70,20 @@ def _importance(result: CarbonForestResult, journal: Journal) -> Picture:
     panels.foot(on, 2.0, on.height - foot, sentences, size - 0.5)
     response = result.label(str(result.importance["response"].iloc[0]))
     caption = (
-        f"Importance of drivers in a random forest of {response}: (a) share of the summed decrease of the squared error, with "
-        "intervals from refits to resampled blocks; (b) rise of the out-of-bag mean squared error when a driver is permuted, "
-        "with two standard errors over trees. Dashed: equal shares."
+        f"Importance of drivers in a random forest of {response} ({panels.group_words(group)}): (a) share of the summed "
+        "decrease of the squared error, with intervals from refits to resampled blocks; (b) rise of the out-of-bag mean "
+        "squared error when a driver is permuted, with two standard errors over trees. Dashed: equal shares."
     )
-    return Picture("carbon_forest_importance", on.figure, rows.table, caption, "onehalf")
+    name = "carbon_forest_importance" if group == ALL else f"carbon_forest_importance_{panels.slug(group)}"
+    return Picture(name, on.figure, rows.table, caption, "onehalf")
 
 
-def _importance_words(result: CarbonForestResult) -> list[str]:
+def _importance_words(result: CarbonForestResult, table: pd.DataFrame) -> list[str]:
     given = result.parameters
     depth = f"depth {given['depth']}" if given["depth"] else "full depth"
     return [
-        f"n = {panels.count(result.n)} rows", f"{given['trees']} trees, mtry {given['mtry']}, {depth}, leaves of "
+        f"{panels.group_words(str(table['group'].iloc[0]))}, n = {panels.count(int(table['n'].iloc[0]))} rows",
+        f"{given['trees']} trees, mtry {given['mtry']}, {depth}, leaves of "
         f"{given['min_leaf']} rows or more", f"{100 * given['confidence']:g} % intervals from {given['replicates']} refits",
         "importance is what the forest leans on, not a cause",
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from carbondrivers.reports.figures.panels import Page
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import CATEGORY_COLOURS, INK, RULE_INK, Journal, Width, ink_on, unit_text
 
-ACROSS = 3
+ACROSS, BETWEEN_MM = 3, 4.6
 ASKED = (INFLUENCE, PERMUTED, DROPPED)
 Draw = Callable[[Axes, str], None]
 
@@ -143,11 +143,11 @@ def category_pictures(result: InfluenceResult, *, journal: Journal) -> list[Pict
     found = []
     for index, names in enumerate(panels.chunks(groups, 8)):
         rows = [(g, m) for g in names for m in ASKED]
-        tall = 4.2 * len(rows) + 2.5 * (len(names) - 1)
+        tall = 4.2 * len(rows) + BETWEEN_MM * (len(names) - 1)
         on = panels.page(width, tall + 23.0 + foot)
         left = max(panels.text_width(words, size) for words in ASKED) + 4.0
         ax = on.axes(left, 6.0, width - left - 4.0, tall)
-        y = np.array([4.2 * i + 2.5 * (i // len(ASKED)) for i in range(len(rows))]) + 2.1
+        y = np.array([4.2 * i + BETWEEN_MM * (i // len(ASKED)) for i in range(len(rows))]) + 2.1
         _stack(ax, result, rows, y, size)
         ax.set_ylim(tall, 0)
         ax.set_yticks(y, [method.capitalize() for _, method in rows], fontsize=size)

@@ -16,8 +16,9 @@ from carbondrivers.reports.figures.influence_checks import sheet_width
 from carbondrivers.reports.figures.panels import Page
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import INK, SEQUENTIAL, Journal, ink_on, unit_text
+from carbondrivers.reports.words import unit_words
 
-LEADING, ACROSS, TALL_MM = 6, 3, 30.0
+LEADING, ACROSS, TALL_MM, SLANTED_MM = 6, 3, 30.0, 11.0
 MOST_NUMBERS = 16
 COLOURS = LinearSegmentedColormap.from_list("strength", SEQUENTIAL)
 
@@ -53,10 +54,12 @@ def _curves(result: InfluenceResult, rows: pd.DataFrame, drivers: list[str], sha
     ]  # fmt: skip
     foot = panels.foot_height(said, width - 4.0, size - 0.5)
     panel = (width - 2.0) / across
-    on = panels.page(width, lines * (TALL_MM + 17.5) + 1.0 + foot)
+    # Slanting names of classes hang deeper than numbers.
+    pitch = TALL_MM + (21.5 if rows["level"].fillna("").ne("").any() else 17.5)
+    on = panels.page(width, lines * pitch + 1.0 + foot)
     for i, driver in enumerate(drivers):
         down, right = divmod(i, across)
-        ax = on.axes(1.0 + right * panel + 12.5, 6.5 + down * (TALL_MM + 17.5), panel - 15.5, TALL_MM)
+        ax = on.axes(1.0 + right * panel + 12.5, 6.5 + down * pitch, panel - 15.5, TALL_MM)
         part = rows.loc[rows["driver"] == driver]
         _curve(ax, part, panels.colour_of(result.category(driver)), size)
         room = panel - 15.5
@@ -84,7 +87,7 @@ def _curve(ax: Axes, part: pd.DataFrame, colour: str, size: float) -> None:
         if by_class:
             ends = [np.nan_to_num(y - low).clip(0), np.nan_to_num(high - y).clip(0)]
             ax.errorbar(x, y, yerr=ends, fmt="o", color=colour, markersize=3.4, elinewidth=0.8, capsize=1.6)
-            ax.set_xticks(x, [panels.fit_lines(v, 9.0, size - 0.5) for v in rows["level"]])
+            _name_classes(ax, x, [str(v) for v in rows["level"]], size - 0.5)
             ax.set_xlim(-0.6, len(rows) - 0.4)
             continue
         if np.isfinite(low).all():
@@ -105,6 +108,16 @@ def _curve(ax: Axes, part: pd.DataFrame, colour: str, size: float) -> None:
         ax.locator_params(axis="x", nbins=4)
     ax.locator_params(axis="y", nbins=5)
     ax.tick_params(labelsize=size - 0.5)
+
+
+def _name_classes(ax: Axes, x: np.ndarray, names: list[str], size: float) -> None:
+    """Name the classes below the axis, slanting where they would run into each other."""
+    room = panels.axes_mm(ax)[0] / len(names) - 1.0
+    if max(panels.text_width(name, size) for name in names) <= room:
+        ax.set_xticks(x, names)
+        return
+    labels = [panels.fit_lines(name, SLANTED_MM, size) for name in names]
+    ax.set_xticks(x, labels, rotation=35, ha="right", rotation_mode="anchor")
 
 
 @figure_of(InfluenceResult)
@@ -132,7 +145,8 @@ def _pairs(result: InfluenceResult, group: str, rows: pd.DataFrame, journal: Jou
     labels = [panels.fit_lines(result.label(d), 30.0, size) for d in drivers]
     left = max(panels.text_width(label, size) for label in labels) + 3.5
     cell = min(9.0, (width - left - 2.0 - 0.75 * left) / max(len(drivers) - 1, 1))
-    slant = 0.75 * left
+    # Names above the steps slant upwards, each step a cell lower.
+    slant = max(0.66 * panels.text_width(label, size) - i * cell for i, label in enumerate(labels)) + 2.5
     side = cell * max(len(drivers) - 1, 1)
     on = panels.page(width, side + slant + 5.0 + foot)
     ax = on.axes(left, slant + 2.0, side, side)
@@ -141,12 +155,13 @@ def _pairs(result: InfluenceResult, group: str, rows: pd.DataFrame, journal: Jou
     ax.axis("off")
     place = {driver: i for i, driver in enumerate(drivers)}
     top = float(rows["strength"].max()) or 1.0
+    digits = max(0, 2 - int(np.floor(np.log10(top))))
     for row in rows.to_dict("records"):
         a, b = sorted((place[row["driver"]], place[row["driver_2"]]))
         face = COLOURS(float(row["strength"]) / top)
         ax.add_patch(Rectangle((a, b - 1), 1, 1, facecolor=face, edgecolor="white", linewidth=0.8))
         if len(drivers) <= MOST_NUMBERS:
-            words = f"{row['strength']:.3g}" if row["strength"] >= 1e-3 * top else "0"
+            words = f"{row['strength']:.{digits}f}"
             ax.text(a + 0.5, b - 0.5, words, fontsize=max(5.5, size - 1.5), ha="center", va="center", color=ink_on(face))
     for row in best.loc[best["strength"] > 0].to_dict("records"):
         a, b = sorted((place[row["driver"]], place[row["driver_2"]]))
@@ -161,7 +176,7 @@ def _pairs(result: InfluenceResult, group: str, rows: pd.DataFrame, journal: Jou
 
 
 def _pair_foot(result: InfluenceResult, rows: pd.DataFrame, best: pd.DataFrame) -> list[str]:
-    unit = str(rows["unit"].iloc[0])
+    unit = unit_words(str(rows["unit"].iloc[0]))
     named = "; ".join(
         f"{result.label(row['driver'])} × {result.label(row['driver_2'])} {row['strength']:.3g} (H {panels.decimals(row['h'])})"
         for row in best.to_dict("records")

@@ -27,7 +27,7 @@ def carbon_forest_tables(result: CarbonForestResult) -> list[Table]:
             "share": "Share", "ci_low": f"{level}, low", "ci_high": f"{level}, high", "estimate": "Rise when permuted",
             "std_error": "Standard error over trees", "n_units": "Blocks",
         },
-        ("rank", "driver", "category", "share", "ci_low", "ci_high", "estimate", "std_error", "n", "n_units", "note"),
+        ("group", "rank", "driver", "category", "share", "ci_low", "ci_high", "estimate", "std_error", "n", "n_units", "note"),
     )  # fmt: skip
     found = [importance, score_table(result.scores, f"Scores of the forest of {label}", "carbon_forest_scores", unit, level)]
     return [*found, _totals(result, label, level)] if len(result.totals) else found

@@ -33,7 +33,7 @@ def influence_tables(result: InfluenceResult) -> list[Table]:
     level = f"{100 * result.parameters['confidence']:g} % block interval"
     ends = {"ci_low": f"{level}, low", "ci_high": f"{level}, high"}
     percent = HEADINGS | ends
-    return [
+    found = [
         _table("", "Relative influence", _sorted(result.influence, "driver"), (OF_SHARE,), percent, INFLUENCE_SHOWN),
         _table("categories", "Categories of drivers", _sorted(result.categories, "method"), (OF_SHARE, LOSS), percent, (
             "group", "category", "n_drivers", "method", "share", "ci_low", "ci_high", "estimate", "unit",
@@ -50,6 +50,15 @@ def influence_tables(result: InfluenceResult) -> list[Table]:
         }),
         _table("responses", "Response curves", result.responses, (), ends),
     ]  # fmt: skip
+    return [*found, _twins(result)] if len(result.twins) else found
+
+
+def _twins(result: InfluenceResult) -> Table:
+    names = {
+        "response": "Response", "response_2": "Twin", "rank": "Rank", "share_2": "Relative influence on the twin",
+        "rank_2": "Rank for the twin",
+    }  # fmt: skip
+    return _table("twins", "The response and its twin", _sorted(result.twins, "driver"), (OF_SHARE,), HEADINGS | names)
 
 
 def _table(

@@ -19,23 +19,31 @@ def carbon_forest_text(result: CarbonForestResult) -> Text:
     """Return the strongest driver, the scores side by side, and the totals of the first and last year."""
     shown = result.scores.loc[result.scores["method"].isin(SHOWN)]
     said = {
-        str(group): f"Forest, {where(str(group))}: {scores_sentence(result, part)}"
+        str(group): f"{_of(str(group))}: {scores_sentence(result, part)}"
         for group, part in shown.groupby("group", sort=False)
         if part["r2"].notna().any()
     }
-    said[ALL] = " ".join(part for part in (_strongest(result), said.get(ALL, ""), _total(result)) if part)
+    for group, rows in result.importance.groupby("group", sort=False):
+        last = _total(result) if group == ALL else ""
+        said[str(group)] = " ".join(part for part in (_strongest(result, rows), said.get(str(group), ""), last) if part)
     return by_group(said, _methods(result))
 
 
-def _strongest(result: CarbonForestResult) -> str:
-    top = result.importance.iloc[0]
+def _of(group: str) -> str:
+    """Return whose scores follow: those of a group are of the whole sample's forest."""
+    return "Forest, whole sample" if group == ALL else f"Forest of the whole sample, {where(group)}"
+
+
+def _strongest(result: CarbonForestResult, rows: pd.DataFrame) -> str:
+    top = rows.iloc[0]
     if pd.isna(top["share"]):
         return ""
     level = f"{100 * result.parameters['confidence']:g}"
     low, high = (number(100 * float(top[end]), 3) for end in ("ci_low", "ci_high"))
+    of = "" if top["group"] == ALL else f" in group {top['group']}"
     interval = f" ({level} % CI {low} to {high} %)" if low else ""
     return (
-        f"The forest of {result.label(str(top['response']))} leans most on {result.label(str(top['driver']))}: "
+        f"The forest of {result.label(str(top['response']))}{of} leans most on {result.label(str(top['driver']))}: "
         f"{number(100 * float(top['share']), 3)} %{interval} of the {top['share_of']} (mtry {result.parameters['mtry']})."
     )
 

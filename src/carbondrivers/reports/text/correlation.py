@@ -55,7 +55,7 @@ def _methods(result: CorrelationResult) -> str:
         named = "all other continuous drivers" if held is None else ", ".join(result.label(name) for name in held)
         partial = f"Partial coefficients are those of the residuals on {named}, with one degree of freedom less for each. "
     how = (
-        "(modified t test, Dutilleul 1993), from Moran's I of both variables in 13 classes of distance"
+        f"(modified t test, Dutilleul 1993), from Moran's I of both variables in {_classes(result)}"
         if result.parameters["effective"] == "dutilleul"
         else "(Clifford, Richardson and Hemon 1989), from the autocovariances of both variables in rings one cell wide"
     )
@@ -65,6 +65,11 @@ def _methods(result: CorrelationResult) -> str:
         "P-values were adjusted over the drivers of a group (Benjamini and Hochberg 1995). Naive P-values take rows as "
         f"independent; corrected ones put the effective number of observations in the place of n {how}."
     )
+
+
+def _classes(result: CorrelationResult) -> str:
+    number = result.parameters["classes"]
+    return f"{number} classes of distance" if number else "classes of distance no wider than two distances of neighbours"
 
 
 def by_group(sentences: Mapping[str, str], methods: str) -> Text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from carbondrivers.attribution.influence_result import BLOCKS, INFLUENCE, RANDOM, InfluenceResult
+from carbondrivers.attribution.influence_result import BLOCKS, CONTROL, CUT_GROUP, INFLUENCE, RANDOM, InfluenceResult
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
 from carbondrivers.reports.words import joined, number
@@ -16,7 +16,7 @@ def influence_text(result: InfluenceResult) -> Text:
     findings: dict[str, str] = {}
     for group, rows in result.influence.groupby("group", sort=False):
         said = [_leading(result, rows), _categories(result, str(group)), _scores(result, str(group)), _floor(result, rows)]
-        said.append(_expected(result, rows))
+        said += [_expected(result, rows), _twin(result, str(group))]
         findings[str(group)] = f"Boosted trees, {where(str(group))}: {' '.join(s for s in said if s)}"
     return by_group(findings, _methods(result))
 
@@ -78,6 +78,35 @@ def _expected(result: InfluenceResult, rows: pd.DataFrame) -> str:
     return (
         f"The group is cut on the response: of the cut alone {result.label(str(gap['driver']))} would have "
         f"{percent(gap['share_expected'])} instead of {percent(gap['share'])}, the largest departure of any driver."
+        f"{_cut_scores(result, str(rows['group'].iloc[0]))}"
+    )
+
+
+def _cut_scores(result: InfluenceResult, group: str) -> str:
+    table = result.scores.loc[result.scores["group"] == group].set_index("method")["r2"]
+    alone, own = (float(table.get(method, float("nan"))) for method in (CONTROL, CUT_GROUP))
+    if alone != alone or own != own:
+        return ""
+    return f" R² of the cut alone would be {number(alone, 2)}; in the same folds the group has {number(own, 2)}."
+
+
+def _twin(result: InfluenceResult, group: str) -> str:
+    rows = result.twins.loc[result.twins["group"] == group].dropna(subset=["share", "share_2"])
+    if rows.empty:
+        return ""
+    response, twin = (result.label(str(rows[name].iloc[0])) for name in ("response", "response_2"))
+    leads = [rows.sort_values(by, ascending=False, kind="stable").iloc[0] for by in ("share", "share_2")]
+    gap = rows.iloc[int((rows["share"] - rows["share_2"]).argmax())]
+    own = (
+        f"{result.label(str(leads[0]['driver']))} leads both {response} ({percent(leads[0]['share'])}) and {twin} "
+        f"({percent(leads[0]['share_2'])})"
+        if leads[0]["driver"] == leads[1]["driver"]
+        else f"{result.label(str(leads[0]['driver']))} leads {response} ({percent(leads[0]['share'])}), "
+        f"{result.label(str(leads[1]['driver']))} {twin} ({percent(leads[1]['share_2'])})"
+    )
+    return (
+        f"{own}; beyond the twin {result.label(str(gap['driver']))} has most: {percent(gap['share'])} against "
+        f"{percent(gap['share_2'])}."
     )
 
 

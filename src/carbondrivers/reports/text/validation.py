@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from carbondrivers.attribution.validation import ValidationResult
+from carbondrivers.attribution.validation import BOOSTED, ValidationResult
 from carbondrivers.reports.figures.fold_panels import KIND_WORDS
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
@@ -25,12 +26,20 @@ def validation_text(result: ValidationResult) -> Text:
         if part["r2"].notna().any()
     }
     given = result.parameters
-    trees = f" of {given['trees']} trees" if given["trees"] else ""
-    methods = (
-        f"{MODELS[str(given['model'])].capitalize()}{trees} was fitted to all folds but one and tested on that one. "
-        f"{fold_methods(result)}"
-    )
+    methods = f"{_model(given)} fitted to all folds but one and tested on that one. {fold_methods(result)}"
     return by_group(findings, methods)
+
+
+def _model(given: Mapping[str, Any]) -> str:
+    model = str(given["model"])
+    if model == "boosted_trees":
+        return (
+            f"{given['trees']} boosted regression trees (Elith et al. 2008) of {BOOSTED['tree_complexity']} splits, learning "
+            f"rate {BOOSTED['learning_rate']:g}, bag fraction {BOOSTED['bag_fraction']:g} and at least "
+            f"{BOOSTED['min_observations']} rows in a leaf were"
+        )
+    trees = f" of {given['trees']} trees" if given["trees"] else ""
+    return f"{MODELS[model].capitalize()}{trees} was"
 
 
 def scores_sentence(result: Any, part: pd.DataFrame) -> str:

@@ -63,6 +63,11 @@ class BoostedTreesOptions(StepOptions):
         description="drivers that NEP was computed from; those of the NEP model by default",
         json_schema_extra=NAMES_DRIVERS,
     )
+    twin: str | None = Field(
+        None,
+        description="column or layer, or part of NEP, that is analysed beside the response with the same rows, drivers and "
+        "settings, such as npp beside nep",
+    )
     jobs: int = Field(1, ge=1, description="threads of the bootstrap; the numbers do not depend on it")
 
 

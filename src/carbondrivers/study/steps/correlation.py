@@ -25,6 +25,10 @@ class CorrelationOptions(StepOptions):
         "modified "
         "t test",
     )  # fmt: skip
+    classes: int | None = Field(
+        None, ge=2, description="distance classes of the modified t test; none wider than two neighbour distances by default, "
+        "13 as in R's SpatialPack",
+    )  # fmt: skip
 
 
 def _run(inputs: Inputs, options: CorrelationOptions, results: Mapping[str, Result]) -> CorrelationResult:

@@ -16,7 +16,9 @@ from carbondrivers.study.registry import Step, StepOptions, register_step
 class ValidationOptions(StepOptions):
     """Options of the validation."""
 
-    model: Validated = Field("forest", description="what is validated: a random forest, or least squares on all drivers")
+    model: Validated = Field(
+        "forest", description="what is validated: a random forest, boosted trees, or least squares on all drivers"
+    )
     folds: tuple[SpatialKind, ...] | None = Field(
         None, description="kinds of folds beside random ones; blocks by default, groups where there are no coordinates"
     )
@@ -25,7 +27,9 @@ class ValidationOptions(StepOptions):
         "auto", description="side of the blocks, km (the coordinates' unit without a crs); by default the practical range of "
         "the residuals of random folds",
     )  # fmt: skip
-    trees: int = Field(50, ge=1, le=10_000, description="trees of the forest")
+    trees: int | None = Field(
+        None, ge=1, le=10_000, description="trees of the forest (50 by default) or of the boosted trees (250)"
+    )
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
     replicates: int = Field(1000, ge=100, le=100_000, description="number of resamples behind the intervals")
 
