@@ -74,6 +74,17 @@ def test_the_planted_change_of_the_response_is_found() -> None:
     assert result.parameters["window"] == 3
 
 
+def test_contributions_add_up_to_the_change_of_the_region() -> None:
+    stack = a_stack()
+    result = transitions(codes(annual_cover()), NAMES, response=stack, window=2, replicates=100)
+    first, last = (stack.to_numpy()[part].mean(axis=0) for part in (slice(2), slice(-2, None)))
+    used = (np.isfinite(annual_cover()[0]) & np.isfinite(annual_cover()[-1]) & np.isfinite(last - first)).nonzero()
+    assert result.changes["contribution"].sum() == pytest.approx(float((last - first)[used].mean()), rel=1e-9)
+    np.testing.assert_allclose(
+        result.changes["contribution"], result.changes["estimate"] * result.changes["n"] / result.changes["n"].sum()
+    )
+
+
 @pytest.mark.parametrize("window", [1, 2, 6])
 def test_windows_are_the_years_at_either_end(window: int) -> None:
     stack = a_stack()
