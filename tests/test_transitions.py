@@ -74,6 +74,21 @@ def test_the_planted_change_of_the_response_is_found() -> None:
     assert result.parameters["window"] == 3
 
 
+def test_cells_without_a_response_at_both_ends_are_counted() -> None:
+    values = np.zeros((YEARS, 30, 40))
+    values[-3:, :10] = np.nan
+    result = transitions(codes(annual_cover()), NAMES, response=a_grid(values), replicates=100)
+    missing = result.n - int(result.changes["n"].sum())
+    assert missing > 0
+    assert any(
+        note.startswith(f"{missing:,} of {result.n:,} cells with a class in both years have no") for note in result.notes
+    )
+    values[:3, 10:] = np.nan
+    nowhere = transitions(codes(annual_cover()), NAMES, response=a_grid(values), replicates=100)
+    assert nowhere.changes.empty
+    assert any("have no response at one of the ends" in note for note in nowhere.notes)
+
+
 def test_contributions_add_up_to_the_change_of_the_region() -> None:
     stack = a_stack()
     result = transitions(codes(annual_cover()), NAMES, response=stack, window=2, replicates=100)

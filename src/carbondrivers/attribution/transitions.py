@@ -172,7 +172,7 @@ def transitions(
         require_same_grid(codes, response, f"classes and {response.name or 'the response'}")
         width = _window(response, start, stop, window)
         changes, units = _changes(pairs, response, (start, stop), width, blocks, bootstrap)
-        notes += interval_notes(bootstrap, blocks, units, classes.codes)
+        notes += [*_uncovered(used - int(changes["n"].sum()), used), *interval_notes(bootstrap, blocks, units, classes.codes)]
         rows.append(variable_row(response, "response", str(response.name or "response")))
     parameters = {
         "first": start, "last": stop, "window": width, "block_size": blocks.side,
@@ -298,6 +298,14 @@ def _changes(
         total=moved * size * TG_PER_G_M2_KM2 if carbon else np.nan, note=np.where(np.isnan(low), NO_INTERVAL, ""),
     )  # fmt: skip
     return table.loc[kept].reset_index(drop=True), units[kept]
+
+
+def _uncovered(without: int, used: int) -> list[str]:
+    """Return what is to be said of cells with classes whose response is missing at either end."""
+    if not without:
+        return []
+    what = f"{without:,} of {used:,} cells with a class in both years have no response at one of the ends"
+    return [f"{what}: they count in the areas, not in the changes of the response."]
 
 
 def _no_changes(pairs: _Pairs) -> pd.DataFrame:
