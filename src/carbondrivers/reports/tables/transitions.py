@@ -61,7 +61,7 @@ def _changes(result: TransitionResult, pair: dict[str, str]) -> Table:
         "transitions_response", f"{label} in each transition ({unit or 'unit of the data'})", result.changes,
         (
             f"Means over {window} years at either end. Stayed: the change of the cells that kept the class of the first year.",
-            "Contribution: share of the area times the change; they add up to the change of the mean of all cells.",
+            "Contribution: share of the area times the change; they add up to the change of the mean of these cells.",
         ),
         pair | {"n": "Cells", "n_units": "Blocks", "first": "First mean", "last": "Last mean", "estimate": "Change",
                 "ci_low": f"{level}, low", "ci_high": f"{level}, high", "expected": "Stayed",

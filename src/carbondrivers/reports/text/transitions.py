@@ -63,7 +63,10 @@ def _account(result: TransitionResult) -> str:
     table = result.changes
     moved = table.loc[table["level"] != table["level_2"], "contribution"].sum()
     whole, part = (quantity(float(value), unit, 3) for value in (table["contribution"].sum(), moved))
-    return f"{label} over all cells with a class changed by {whole}, to which cells that changed class contributed {part}."
+    return (
+        f"{label} over the cells with classes and a response changed by {whole}, to which cells that changed class contributed "
+        f"{part}."
+    )
 
 
 def _response(result: TransitionResult) -> str:
