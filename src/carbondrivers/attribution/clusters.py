@@ -276,7 +276,8 @@ def _labelled(
     deciding = "_adjusted" if parameters["significance"] == "benjamini_hochberg" else ""
     found["lisa_class"].attrs = {"classes": list(LISA_CLASSES), "long_name": "LISA class", "p": f"p{deciding}"}
     found["gi_class"].attrs = {"classes": list(GI_CLASSES), "long_name": "Gi* class", "p": f"gi_p{deciding}"}
-    found.attrs = {"crs": grid.attrs.get("crs", ""), "history": provenance}
+    method = f"{METHODS['p']} ({parameters['alternative']}); {METHODS['gi_p']}"
+    found.attrs = {"crs": grid.attrs.get("crs", ""), "method": method, "history": provenance}
     return found
 
 

@@ -139,6 +139,7 @@ def persistence(
     parameters = options | {
         "min_valid": needed, "significance": significance, "years": [float(years.min()), float(years.max())],
     }  # fmt: skip
+    maps.attrs["method"] = f"Hurst exponent by rescaled range ({method}), P under white noise of as many years"
     maps.attrs["history"] = provenance = history_line("persistence", **parameters)
     null = tables.null_table(cells)
     return PersistenceResult(
