@@ -88,6 +88,41 @@ def test_permutation_p_equals_brute_force(
     assert np.nanmax(np.abs(difference[small])) < 0.012
 
 
+@pytest.mark.parametrize("levels", [(0.0, 1.0), (0.0, 1.0, 5.0)])
+def test_shared_draws_keep_the_ties_of_values_that_recur(levels: tuple[float, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    # A cell among eight equal ones of a coin-toss map: P is about 2 / 256, not the smallest that the draws can give.
+    chance = {2: (0.5, 0.5), 3: (0.8, 0.15, 0.05)}[len(levels)]
+    cells = lattice(np.random.default_rng(1).choice(levels, p=chance, size=(36, 36)), "queen")
+    shared = permutation.conditional_p(cells, 4999, np.random.default_rng(2), "two-sided")
+    monkeypatch.setattr(permutation, "EXACT_BELOW", 10**6)
+    brute = permutation.conditional_p(cells, 4999, np.random.default_rng(3), "two-sided")
+    small = brute < 0.1
+    assert small.any()
+    np.testing.assert_allclose(shared[small], brute[small], atol=0.02)
+    known = brute > 0.005
+    np.testing.assert_allclose(np.log(shared[small & known]), np.log(brute[small & known]), atol=0.8)
+    assert shared[small & ~known].max(initial=0.0) < 0.01
+
+
+def test_permuted_maps_that_tie_with_the_map_count() -> None:
+    # Three neighbours each: every order of the four values has the same I.
+    result = clusters(a_map(np.array([[1.0, 2.0], [3.0, 5.0]])), permutations=99)
+    permuted = result.overall.set_index("method").loc["Moran's I, permutation"]
+    assert permuted[["statistic", "p"]].isna().all()
+    assert [GI_CLASSES[int(code)] for code in result.grid["gi_class"].to_numpy().ravel()] == ["Not significant"] * 4
+
+
+def test_rounding_is_no_pattern() -> None:
+    board = np.where(np.indices((7, 9)).sum(axis=0) % 2, 0.1 + 0.2, 0.3)
+    with pytest.raises(DataError, match="'nep' is constant"):
+        clusters(a_map(board))
+
+
+def test_gi_leaves_the_cell_itself_out(grid: np.ndarray) -> None:
+    found = clusters(a_map(grid), permutations=99).grid["gi"].to_numpy()
+    np.testing.assert_array_equal(found, getis_ord(lattice(grid, "queen"), star=False))
+
+
 def test_agrees_with_esda_on_a_grid_without_gaps() -> None:
     esda, graph = pytest.importorskip("esda"), pytest.importorskip("libpysal.weights")
     values = np.random.default_rng(3).normal(size=(9, 11)).cumsum(axis=0)

@@ -73,6 +73,14 @@ def test_slopes_and_p_are_those_of_the_reference_series() -> None:
         np.testing.assert_allclose(found.loc[names, ours], rows.loc[names], rtol=1e-9)
 
 
+def test_few_years_have_the_exact_p() -> None:
+    rising = np.arange(5.0)[:, None, None] + np.zeros((5, 4, 5))
+    coords = {"year": np.arange(2001, 2006), "y": np.arange(4.0)[::-1] * 1e3, "x": np.arange(5.0) * 1e3}
+    stack = xr.DataArray(rising, coords, ("year", "y", "x"), name="nep", attrs={"crs": "EPSG:32650"})
+    # All ten pairs in one order: twice one of the 120 orders of five values.
+    assert group_series(stack, min_valid=3).trends["p"].tolist() == pytest.approx([2 / 120])
+
+
 def test_a_planted_trend_is_found_in_its_class_alone() -> None:
     result = call_group_series()
     assert isinstance(result, GroupSeriesResult)

@@ -142,6 +142,27 @@ def test_equal_values_at_the_start_are_passed_over() -> None:
     assert np.isnan(kernels.hurst(kernels.prepared(line, False, "differences"), "prefix", 2, False)[0])
 
 
+def test_values_of_few_digits_are_counted() -> None:
+    values = noise(21, 40, 5)
+    values[:, :30] = np.round(values[:, :30])
+    said = [note for note in persistence(a_stack(values)).notes if "different values as years" in note]
+    assert len(said) == 1 and said[0].startswith("30 cells")
+    assert not any("different values as years" in note for note in persistence(a_stack(noise(21, 40, 5))).notes)
+
+
+def test_coarse_noise_is_called_persistent_too_often() -> None:
+    # What the note on values of few digits says: 8 and 16 % of series, detrended 5 to 6 %.
+    values = noise(21, 20_000, 6).T
+    found = []
+    for detrend in (False, True):
+        null = kernels.null_values(21, "prefix", 2, False, detrend, "levels")
+        for step in (1.0, 2.0):
+            y = kernels.prepared(np.round(values / step) * step, detrend, "levels")
+            p = kernels.p_under_noise(kernels.hurst(y, "prefix", 2, False), null)
+            found.append(float((p < 0.05).mean()))
+    assert found == pytest.approx([0.083, 0.161, 0.049, 0.056], abs=0.01)
+
+
 def test_p_counts_both_tails() -> None:
     null = np.arange(1.0, 100.0)
     p = kernels.p_under_noise(np.array([50.0, 0.0, 1000.0, np.nan, 95.5]), null)

@@ -74,6 +74,32 @@ def test_the_planted_change_of_the_response_is_found() -> None:
     assert result.parameters["window"] == 3
 
 
+def test_cells_without_a_response_at_both_ends_are_counted() -> None:
+    values = np.zeros((YEARS, 30, 40))
+    values[-3:, :10] = np.nan
+    result = transitions(codes(annual_cover()), NAMES, response=a_grid(values), replicates=100)
+    missing = result.n - int(result.changes["n"].sum())
+    assert missing > 0
+    assert any(
+        note.startswith(f"{missing:,} of {result.n:,} cells with a class in both years have no") for note in result.notes
+    )
+    values[:3, 10:] = np.nan
+    nowhere = transitions(codes(annual_cover()), NAMES, response=a_grid(values), replicates=100)
+    assert nowhere.changes.empty
+    assert any("have no response at one of the ends" in note for note in nowhere.notes)
+
+
+def test_contributions_add_up_to_the_change_of_the_region() -> None:
+    stack = a_stack()
+    result = transitions(codes(annual_cover()), NAMES, response=stack, window=2, replicates=100)
+    first, last = (stack.to_numpy()[part].mean(axis=0) for part in (slice(2), slice(-2, None)))
+    used = (np.isfinite(annual_cover()[0]) & np.isfinite(annual_cover()[-1]) & np.isfinite(last - first)).nonzero()
+    assert result.changes["contribution"].sum() == pytest.approx(float((last - first)[used].mean()), rel=1e-9)
+    np.testing.assert_allclose(
+        result.changes["contribution"], result.changes["estimate"] * result.changes["n"] / result.changes["n"].sum()
+    )
+
+
 @pytest.mark.parametrize("window", [1, 2, 6])
 def test_windows_are_the_years_at_either_end(window: int) -> None:
     stack = a_stack()

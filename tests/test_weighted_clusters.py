@@ -103,7 +103,12 @@ def test_statistics_equal_spdep(cells: pd.DataFrame, contiguity: str, style: Any
     for column, theirs in (("local_moran", expected["value_y"]), ("local_z", expected["z"])):
         np.testing.assert_allclose(result.units[column][has], theirs[has], rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(result.units["gi_star"][has], by_place["Gi_star"]["z"][has], rtol=1e-10, atol=1e-12)
-    assert result.units.loc[~has, ["local_moran", "local_z", "p", "p_adjusted", "gi_star", "gi_p", "lag"]].isna().all(axis=None)
+    np.testing.assert_allclose(result.units["gi"][has], by_place["Gi"]["z"][has], rtol=1e-10, atol=1e-12)
+    assert (
+        result.units.loc[~has, ["local_moran", "local_z", "p", "p_adjusted", "gi_star", "gi", "gi_p", "lag"]]
+        .isna()
+        .all(axis=None)
+    )
 
 
 @pytest.mark.parametrize("contiguity", ["queen", "rook"])

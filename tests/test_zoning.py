@@ -155,6 +155,11 @@ def test_result_is_in_the_grammar_and_pickles(result: ZoningResult) -> None:
     assert result.provenance.startswith("carbondrivers ") and "zoning" in result.provenance
 
 
+def test_every_map_says_how_it_was_made(parts: Parts, result: ZoningResult) -> None:
+    for one in (*parts, result):
+        assert one.grid.attrs["method"], type(one).__name__
+
+
 def test_zones_are_those_of_each_p(parts: Parts, result: ZoningResult) -> None:
     naive = zoning(*parts, significance="naive")
     np.testing.assert_array_equal(naive.grid["zone"], result.grid["naive_zone"])

@@ -64,8 +64,14 @@ def _ranked_among_shared(
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = (lag[rows] - count * mean) * np.sqrt(spread_all / spread_others)
         near = 1e-12 * np.sqrt(square)
-        low[rows] = np.searchsorted(sums, moved + near, side="right")
-        high[rows] = draws - np.searchsorted(sums, moved - near, side="left")
+        below, above = moved, moved
+        if (np.diff(sums) <= near).any():
+            # Values that recur make draws tie with the cell's own sum, and these must stay ties when it is moved.
+            tied = np.searchsorted(sums, lag[rows] + near, side="right") > np.searchsorted(sums, lag[rows] - near, side="left")
+            below = np.where(tied, np.maximum(moved, lag[rows]), moved)
+            above = np.where(tied, np.minimum(moved, lag[rows]), moved)
+        low[rows] = np.searchsorted(sums, below + near, side="right")
+        high[rows] = draws - np.searchsorted(sums, above - near, side="left")
     return low, high
 
 

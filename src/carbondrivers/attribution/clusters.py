@@ -35,6 +35,8 @@ GI_CLASSES = (
     "Cold spot, 99 %", "No neighbours",
 )  # fmt: skip
 GLOBAL_DRAWS, GLOBAL_CELLS, LEAST_CELLS = 999, 100_000, 4
+# Of the largest value: what is smaller is rounding.
+ROUNDING = 1e-12
 Contiguity = Literal["queen", "rook"]
 Style = Literal["W", "B"]
 Significance = Literal["benjamini_hochberg", "naive"]
@@ -53,9 +55,9 @@ class ClusterResult(Result):
     ----------
     grid : xarray.Dataset
         (y, x): local_moran, local_z (analytic, conditional moments), p, p_adjusted, lisa_class (position in
-        ``LISA_CLASSES``), gi_star (standard deviate), gi_p, gi_p_adjusted, gi_class (position in ``GI_CLASSES``),
-        neighbours (count), deviate (of the cell, in standard deviations of the map) and lag (mean deviate of the
-        neighbours): the two axes of a Moran scatter plot.
+        ``LISA_CLASSES``), gi_star (standard deviate), gi_p, gi_p_adjusted, gi_class (position in ``GI_CLASSES``), gi
+        (standard deviate without the cell itself; its permutation p is ``p``), neighbours (count), deviate (of the cell, in
+        standard deviations of the map) and lag (mean deviate of the neighbours): the two axes of a Moran scatter plot.
     overall : pandas.DataFrame
         Global Moran's I with p under normality, under randomisation and by permutation.
     classes : pandas.DataFrame
@@ -72,7 +74,7 @@ class ClusterResult(Result):
     title="Spatial clusters: Moran's I, local Moran, Getis-Ord Gi*",
     takes="map",
     result=ClusterResult,
-    version="1",
+    version="2",
     citation="Anselin, L. (1995). Local indicators of spatial association: LISA. Geographical Analysis 27, 93-115.",
 )
 def clusters(
@@ -125,8 +127,9 @@ def clusters(
     """
     _check_options(contiguity, style, permutations, alpha, significance, alternative)
     name = str(grid.name or "the map")
-    cells = kernels.lattice(_values(grid), contiguity)
-    _check_cells(cells, name)
+    values = _values(grid)
+    cells = kernels.lattice(values, contiguity)
+    _check_cells(cells, float(np.nanmax(np.abs(values))), name)
     local, global_draws = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
     maps = _local_maps(cells, style, permutations, local, alternative)
     adjusted = significance == "benjamini_hochberg"
@@ -177,10 +180,10 @@ def _values(grid: xr.DataArray) -> Floats:
     return values
 
 
-def _check_cells(cells: Lattice, name: str) -> None:
+def _check_cells(cells: Lattice, size: float, name: str) -> None:
     if not cells.joined.any():
         raise DataError(f"no cell of {name!r} has a neighbour with a value: take a larger region, or contiguity='queen'")
-    if cells.m2 <= 0.0:
+    if cells.m2 <= 0.0 or np.ptp(cells.z[cells.valid]) <= ROUNDING * size:
         raise DataError(f"{name!r} is constant: nothing can cluster")
 
 
@@ -192,7 +195,7 @@ def _local_maps(
     maps = {
         "local_moran": local.value, "local_z": local.z,
         "p": conditional_p(cells, permutations, generator, alternative),
-        "gi_star": gi_star, "gi_p": 2.0 * special.ndtr(-np.abs(gi_star)),
+        "gi_star": gi_star, "gi_p": 2.0 * special.ndtr(-np.abs(gi_star)), "gi": kernels.getis_ord(cells, star=False),
     }  # fmt: skip
     return maps | {f"{name}_adjusted": benjamini_hochberg(maps[name]) for name in ("p", "gi_p")}
 
@@ -207,7 +210,7 @@ def _lisa_classes(cells: Lattice, p: Floats, alpha: float) -> Floats:
 def _gi_classes(cells: Lattice, gi_star: Floats, p: Floats) -> Floats:
     step = np.searchsorted(GI_LEVELS, np.nan_to_num(p, nan=1.0), side="right").astype(np.float64)
     kind = np.where(gi_star > 0.0, step, 6.0 - step)
-    return np.where(cells.valid, np.where(np.isfinite(p), kind, 7.0), np.nan)
+    return np.where(cells.valid, np.where(cells.joined, kind, 7.0), np.nan)
 
 
 def _overall(cells: Lattice, style: str, generator: np.random.Generator) -> pd.DataFrame:
@@ -234,9 +237,11 @@ def _permuted(cells: Lattice, style: str, moran: float, generator: np.random.Gen
     for i in range(GLOBAL_DRAWS):
         shuffled[cells.valid] = generator.permutation(values)
         drawn[i] = scale * float((shuffled * weight * kernels.neighbour_sum(shuffled, cells.contiguity)).sum())
-    tail = min(np.count_nonzero(drawn >= moran), np.count_nonzero(drawn <= moran))
+    # Draws that tie with the map differ from it by rounding.
+    near = ROUNDING * max(1.0, abs(moran))
+    tail = min(np.count_nonzero(drawn >= moran - near), np.count_nonzero(drawn <= moran + near))
     p = min(1.0, 2.0 * (tail + 1.0) / (GLOBAL_DRAWS + 1.0))
-    spread = float(drawn.std(ddof=1))
+    spread = float(drawn.std(ddof=1)) if np.ptp(drawn) > near else 0.0
     z = (moran - float(drawn.mean())) / spread if spread > 0 else np.nan
     return "Moran's I, permutation", spread, z, p if np.isfinite(z) else np.nan, f"{GLOBAL_DRAWS} permutations, two-sided"
 
@@ -271,7 +276,8 @@ def _labelled(
     deciding = "_adjusted" if parameters["significance"] == "benjamini_hochberg" else ""
     found["lisa_class"].attrs = {"classes": list(LISA_CLASSES), "long_name": "LISA class", "p": f"p{deciding}"}
     found["gi_class"].attrs = {"classes": list(GI_CLASSES), "long_name": "Gi* class", "p": f"gi_p{deciding}"}
-    found.attrs = {"crs": grid.attrs.get("crs", ""), "history": provenance}
+    method = f"{METHODS['p']} ({parameters['alternative']}); {METHODS['gi_p']}"
+    found.attrs = {"crs": grid.attrs.get("crs", ""), "method": method, "history": provenance}
     return found
 
 

@@ -205,8 +205,10 @@ class _Group:
         if held:
             usable = [j for j in held if not np.isnan(self.x[:, j]).any()]
             both, condition = residuals(np.column_stack([y, x]), self.x[:, usable])
-            if condition > SINGULAR or np.isnan(both).any():
-                return np.nan, len(held), np.nan, f"undefined: the controls determine it (condition number {condition:.1e})"
+            if condition > SINGULAR:
+                return np.nan, len(held), np.nan, f"undefined: the controls are collinear (condition number {condition:.1e})"
+            if np.isnan(both).any():
+                return np.nan, len(held), np.nan, "undefined: the controls determine it"
             y, x = both[:, 0], both[:, 1]
         r = float(np.clip(y @ x, -1.0, 1.0))
         note = LINEAR if (1.0 - r) * (1.0 + r) <= PERFECT else ""

@@ -157,6 +157,7 @@ def driving_types(
     )
     maps["driving_type"] = stacks.class_map(codes[chosen], maps, levels, "Driving type", chosen)
     maps["published_type"] = stacks.class_map(codes["p"], maps, levels, "Driving type, naive P", "p")
+    maps.attrs["method"] = f"Driving types by a table of rules, {P_WORDS[chosen]}"
     maps.attrs["history"] = provenance = history_line("driving_types", rules=len(table), significance=significance)
     areas = stacks.areas_of(maps)
     shares = [stacks.class_shares(codes[p], areas, levels, words, OF_CELLS) for p, words in P_WORDS.items()]

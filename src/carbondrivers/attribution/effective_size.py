@@ -156,7 +156,18 @@ def temporal_size(x: Floats, y: Floats) -> Floats:
     """
     both = np.isfinite(x) & np.isfinite(y)
     n = both.sum(axis=-1).astype(np.float64)
-    product = _lag_one(x, both) * _lag_one(y, both)
+    return years_of_memory(_lag_one(x, both), _lag_one(y, both), n)
+
+
+def years_of_memory(one: Floats, other: Floats, n: Floats) -> Floats:
+    """Return n (1 - rx ry) / (1 + rx ry) from two lag-1 autocorrelations and n years: at most n, at least 2.
+
+    Examples
+    --------
+    >>> float(years_of_memory(np.array(0.5), np.array(0.5), np.array(20.0)))
+    12.0
+    """
+    product = one * other
     with np.errstate(divide="ignore", invalid="ignore"):
         size = n * (1.0 - product) / (1.0 + product)
     return np.asarray(np.clip(size, 2.0, np.maximum(n, 2.0)))

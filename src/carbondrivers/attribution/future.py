@@ -94,6 +94,7 @@ def future(trend: TrendResult, persistence: PersistenceResult) -> FutureResult:
     parameters: dict[str, Any] = {
         "trend": dict(trend.parameters), "persistence": dict(persistence.parameters),
     }  # fmt: skip
+    grid.attrs["method"] = METHODS["future_class"]
     grid.attrs["history"] = provenance = history_line("future", **parameters)
     areas = stacks.areas_of(grid)
     return FutureResult(

@@ -33,6 +33,7 @@ from carbondrivers.attribution.class_grids import (
 from carbondrivers.attribution.inference import Floats, adjust_within
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
+from carbondrivers.attribution.trend_tests import small_sample_p
 from carbondrivers.datasets.sample import ALL
 from carbondrivers.errors import DataError
 from carbondrivers.nep_models.apply import YEARLY, canonical_unit
@@ -81,7 +82,7 @@ class _Sums:
     title="Annual series and trends by class and region",
     takes="grids",
     result=GroupSeriesResult,
-    version="1",
+    version="2",
     citation="Sen, P.K. (1968). Estimates of the regression coefficient based on Kendall's tau. JASA 63, 1379-1389.",
 )
 def group_series(
@@ -256,8 +257,8 @@ def _trends(series: pd.DataFrame, listed: list[tuple[str, str]], years: Floats, 
     test = kernels.mann_kendall(y)
     line = kernels.theil_sen(y, years - years[0], test.variance)
     table = pd.DataFrame(listed, columns=["group", "level"]).assign(
-        estimate=line.slope, ci_low=line.ci_low, ci_high=line.ci_high, intercept=line.intercept, statistic=test.z, p=test.p,
-        n=n, note=np.where(n < needed, f"fewer than {needed} years: no trend", ""),
+        estimate=line.slope, ci_low=line.ci_low, ci_high=line.ci_high, intercept=line.intercept, statistic=test.z,
+        p=small_sample_p(y, test), n=n, note=np.where(n < needed, f"fewer than {needed} years: no trend", ""),
     )  # fmt: skip
     return adjust_within(table, ["group"])
 

@@ -27,7 +27,7 @@ from carbondrivers.attribution.result import Result
 from carbondrivers.errors import DataError, choose
 from carbondrivers.provenance import history_line
 
-MAPS = ("hurst", "n_valid", "run")
+MAPS = ("hurst", "n_valid", "run", "distinct")
 Correction = Literal["none", "anis_lloyd"]
 Significance = Literal["benjamini_hochberg", "naive"]
 
@@ -130,6 +130,8 @@ def persistence(
     stacks.require_even(years, name, "R / S")
     maps = stacks.cell_maps(stack, dim, years, partial(_block, estimator=estimator, needed=needed), MAPS)
     _require_some(maps, needed, len(years), name)
+    coarse = _coarse(maps)
+    maps = maps.drop_vars("distinct")
     areas = stacks.areas_of(maps)
     there = maps["hurst"].notnull().to_numpy()
     cells = Weighed(maps["hurst"].to_numpy()[there], maps["run"].to_numpy()[there], areas[there], estimator)
@@ -137,13 +139,14 @@ def persistence(
     parameters = options | {
         "min_valid": needed, "significance": significance, "years": [float(years.min()), float(years.max())],
     }  # fmt: skip
+    maps.attrs["method"] = f"Hurst exponent by rescaled range ({method}), P under white noise of as many years"
     maps.attrs["history"] = provenance = history_line("persistence", **parameters)
     null = tables.null_table(cells)
     return PersistenceResult(
         method="persistence",
         parameters=parameters,
         n=len(cells.h),
-        notes=(*_null_notes(null, estimator), *_cell_notes(maps, needed, len(years))),
+        notes=(*_null_notes(null, estimator), *coarse, *_cell_notes(maps, needed, len(years))),
         provenance=provenance,
         variables=stacks.response(stack),
         grid=maps,
@@ -155,7 +158,7 @@ def persistence(
 
 
 def _block(y: Floats, *, estimator: Estimator, needed: int) -> Floats:
-    """Return H, valid years, and years of the run (0 where a gap breaks it) of cells (cells, years)."""
+    """Return H, valid years, years of the run (0 where a gap breaks it) and different values of cells (cells, years)."""
     valid = ~np.isnan(y)
     n = valid.sum(axis=1)
     start = valid.argmax(axis=1)
@@ -165,7 +168,21 @@ def _block(y: Floats, *, estimator: Estimator, needed: int) -> Floats:
     for years in np.unique(run[run >= needed]):
         rows = np.flatnonzero(run == years)
         h[rows] = estimator.hurst(y[rows[:, None], start[rows, None] + np.arange(years)])
-    return np.column_stack([h, n, run])
+    # NaN differs from NaN, and lies last.
+    ordered = np.sort(y, axis=1)
+    return np.column_stack([h, n, run, n - (ordered[:, 1:] == ordered[:, :-1]).sum(axis=1)])
+
+
+def _coarse(maps: xr.Dataset) -> tuple[str, ...]:
+    """Return what is to be said of cells whose values recur, as stored numbers of few digits do."""
+    n = int((maps["hurst"].notnull() & (2 * maps["distinct"] <= maps["run"])).sum())
+    if not n:
+        return ()
+    return (
+        f"{n:,} cells hold at most half as many different values as years, as numbers stored with few digits do. P takes "
+        "values as continuous and is too small there: noise rounded to one or two of its standard deviations has P < 0.05 in 8 "
+        "to 16 % of the series of 21 years (detrended: in 5 to 6 %).",
+    )
 
 
 def _require_some(maps: xr.Dataset, needed: int, years: int, name: str) -> None:

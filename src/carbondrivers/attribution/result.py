@@ -22,14 +22,14 @@ GRAMMAR = frozenset(
     month month_mean resultant amplitude sink_months
     n_units r2 r2_low r2_high r_squared rmse rmse_low rmse_high mae bias bias_low bias_high bias_relative slope
     fold distance gap
-    id part neighbours deviate lag local_moran local_z lisa_class gi_p gi_p_adjusted gi_class
+    id part neighbours deviate lag local_moran local_z lisa_class gi_p gi_p_adjusted gi_class gi
     given measure block log10_p_eff std_error_eff ci_boot_low ci_boot_high p_equivalent aic aic_difference
     q_cv chosen lower_2 upper_2 psd psd_driver cpsd
     response_2 share_2 rank_2
     seed_low seed_high setting_low setting_high floor above_floor n_drivers strength h
     tree_complexity learning_rate bag_fraction min_observations n_trees deviance selected within_se
     lower_2 upper_2 support
-    level_2 n_units first last area_first_km2 area_last_km2 gain_km2 loss_km2 net_km2 value density
+    level_2 n_units first last area_first_km2 area_last_km2 gain_km2 loss_km2 net_km2 contribution value density
     """.split()  # noqa: SIM905 - a list of names reads best as words
 )
 

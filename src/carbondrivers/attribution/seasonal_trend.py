@@ -21,6 +21,7 @@ from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.trend import Significance
 from carbondrivers.attribution.trend_classes import CLASS_VIEWS, LEVELS, ClassView, class_codes
+from carbondrivers.attribution.trend_tests import small_sample_p
 from carbondrivers.errors import DataError, choose
 from carbondrivers.provenance import history_line
 
@@ -69,7 +70,7 @@ class SeasonalTrendResult(Result):
     title="Seasonal trend: Mann-Kendall and Sen by month",
     takes="stack",
     result=SeasonalTrendResult,
-    version="1",
+    version="2",
     citation="Hirsch, R.M., Slack, J.R., Smith, R.A. (1982). Techniques of trend analysis for monthly water quality data. "
     "Water Resources Research 18, 107-121.",
 )
@@ -214,7 +215,9 @@ def _regional(
     for i, month in enumerate(calendar.months):
         one = trend_kernels.mann_kendall(y[:, i])
         sen = trend_kernels.theil_sen(y[:, i], calendar.years - calendar.years[0], one.variance)
-        rows.append((MONTHS[month - 1], sen, one.s, one.z, one.p, one.tau_b, int(np.isfinite(y[:, i]).sum())))
+        rows.append(
+            (MONTHS[month - 1], sen, one.s, one.z, small_sample_p(y[:, i], one), one.tau_b, int(np.isfinite(y[:, i]).sum()))
+        )
     table = [
         {"level": name, "estimate": line.slope[0], "ci_low": line.ci_low[0], "ci_high": line.ci_high[0], "statistic": z[0],
          "p": p[0], "tau": tau[0], "n": n}

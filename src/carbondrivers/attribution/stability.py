@@ -110,6 +110,7 @@ def stability(
     parameters = {
         "limits": list(limits), "floor": floor, "min_valid": needed, "years": [float(years.min()), float(years.max())],
     }  # fmt: skip
+    maps.attrs["method"] = "Coefficient of variation, sd / |mean| over the years"
     maps.attrs["history"] = provenance = history_line("stability", **parameters)
     table = stacks.class_shares(codes, stacks.areas_of(maps), levels, "Coefficient of variation", OF_CELLS)
     edges = pd.DataFrame({"lower": [0.0, *limits, np.nan], "upper": [*limits, np.inf, np.nan]})

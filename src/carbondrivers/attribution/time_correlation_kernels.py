@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from carbondrivers.attribution.effective_size import years_of_memory
 from carbondrivers.attribution.inference import Floats
 
 # Of the variance of a driver, what the others leave of it: below this nothing but rounding and measurement is left.
@@ -195,9 +196,7 @@ def lag_one(z: Floats, used: NDArray[np.bool_], t: Floats) -> Floats:
 def effective_years(one: Floats, other: Floats, used: NDArray[np.bool_]) -> Floats:
     """Return the effective number of years from two lag-1 autocorrelations; at most the years that are used, at least 2."""
     n = used.sum(axis=1).astype(np.float64)[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        size = n * (1.0 - one * other) / (1.0 + one * other)
-    return np.asarray(np.clip(size, 2.0, np.maximum(n, 2.0)))
+    return years_of_memory(one, other, n)
 
 
 def student(r: Floats, df: Floats) -> Judged:

@@ -56,7 +56,8 @@ class TransitionResult(Result):
     changes : pandas.DataFrame
         One row a pair that has a cell with a response: its mean over the ``first`` and the ``last`` years, their difference
         ``estimate`` with its interval, ``expected`` (the difference of the cells that stayed in the class of the first
-        year), ``total`` (Tg C a-1). Empty without a response.
+        year), ``contribution`` (to the change of the mean of all these cells: its share of their area times the difference;
+        they add up to that change), ``total`` (Tg C a-1). Empty without a response.
     grid : xarray.Dataset
         (y, x): conversion, position in its ``attrs["classes"]``: unchanged, the eight largest conversions, the others.
     conversions : pandas.DataFrame
@@ -95,7 +96,7 @@ class _Pairs(NamedTuple):
     title="Transitions between classes",
     takes="grids",
     result=TransitionResult,
-    version="2",
+    version="3",
     citation="Transfer matrix of cell areas; intervals by a block bootstrap (Lahiri 2003, doi:10.1007/978-1-4757-3803-2).",
 )
 def transitions(
@@ -171,7 +172,7 @@ def transitions(
         require_same_grid(codes, response, f"classes and {response.name or 'the response'}")
         width = _window(response, start, stop, window)
         changes, units = _changes(pairs, response, (start, stop), width, blocks, bootstrap)
-        notes += interval_notes(bootstrap, blocks, units, classes.codes)
+        notes += [*_uncovered(used - int(changes["n"].sum()), used), *interval_notes(bootstrap, blocks, units, classes.codes)]
         rows.append(variable_row(response, "response", str(response.name or "response")))
     parameters = {
         "first": start, "last": stop, "window": width, "block_size": blocks.side,
@@ -293,13 +294,34 @@ def _changes(
     table = pairs.table().assign(
         n=np.bincount(places[places >= 0], minlength=k * k), n_units=units, area_km2=size if pairs.known else np.nan,
         first=before, last=before + moved, estimate=moved, ci_low=low, ci_high=high, expected=stayed,
+        contribution=change.sum(axis=0) / size.sum() if kept.any() else np.nan,
         total=moved * size * TG_PER_G_M2_KM2 if carbon else np.nan, note=np.where(np.isnan(low), NO_INTERVAL, ""),
     )  # fmt: skip
     return table.loc[kept].reset_index(drop=True), units[kept]
 
 
+def _uncovered(without: int, used: int) -> list[str]:
+    """Return what is to be said of cells with classes whose response is missing at either end."""
+    if not without:
+        return []
+    what = f"{without:,} of {used:,} cells with a class in both years have no response at one of the ends"
+    return [f"{what}: they count in the areas, not in the changes of the response."]
+
+
 def _no_changes(pairs: _Pairs) -> pd.DataFrame:
-    numbers = ["n", "n_units", "area_km2", "first", "last", "estimate", "ci_low", "ci_high", "expected", "total"]
+    numbers = [
+        "n",
+        "n_units",
+        "area_km2",
+        "first",
+        "last",
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "expected",
+        "contribution",
+        "total",
+    ]
     return pairs.table().iloc[:0].assign(**{name: np.empty(0) for name in numbers}, note=pd.Series(dtype=str))
 
 

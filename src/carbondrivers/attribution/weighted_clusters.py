@@ -57,7 +57,7 @@ class WeightedClusterResult(Result):
         One row a unit, in the order given: id, x, y (NaN without a place), estimate (its value), neighbours (count),
         deviate and lag (mean deviate of the neighbours, by their weights: the axes of a Moran scatter plot),
         local_moran, local_z (analytic, conditional moments), p, p_adjusted, lisa_class, gi_star (standard deviate), gi_p,
-        gi_p_adjusted, gi_class.
+        gi_p_adjusted, gi_class, gi (standard deviate without the unit itself).
     overall : pandas.DataFrame
         Global Moran's I with p under normality, under randomisation and by permutation.
     classes : pandas.DataFrame
@@ -86,7 +86,7 @@ class _Deviates(NamedTuple):
     title="Spatial clusters of units: Moran's I, local Moran, Getis-Ord Gi*",
     takes="units",
     result=WeightedClusterResult,
-    version="1",
+    version="2",
     citation="Anselin, L. (1995). Local indicators of spatial association: LISA. Geographical Analysis 27, 93-115.",
 )
 def weighted_clusters(
@@ -250,7 +250,8 @@ def _local_table(known: Units, graph: Graph, cells: _Deviates, style: str, permu
             **asked,
         )  # fmt: skip
         # Above zero throughout: esda turns the sign of Gi* where the values add to less than zero.
-        hot = esda.G_Local(values - values.min() + np.ptp(values), graph, transform="B", star=True, permutations=0)
+        above = values - values.min() + np.ptp(values)
+        hot, around = (esda.G_Local(above, graph, transform="B", star=star, permutations=0) for star in (True, False))
     with np.errstate(divide="ignore", invalid="ignore"):
         local = np.asarray(moran.Is) * n / (n - 1.0)
         deviate = (local - moran.EIc) / np.sqrt(moran.VIc)
@@ -260,7 +261,7 @@ def _local_table(known: Units, graph: Graph, cells: _Deviates, style: str, permu
     p = np.where(cells.z == 0.0, 1.0, np.minimum(1.0, 2.0 * tail))
     columns = {
         "local_moran": local, "local_z": deviate, "p": p, "gi_star": gi_star, "gi_p": 2.0 * special.ndtr(-np.abs(gi_star)),
-        "lag": cells.lag,
+        "lag": cells.lag, "gi": np.asarray(around.Zs, dtype=np.float64),
     }  # fmt: skip
     columns = {name: np.where(cells.joined & np.isfinite(column), column, np.nan) for name, column in columns.items()}
     found = pd.DataFrame(
@@ -270,7 +271,7 @@ def _local_table(known: Units, graph: Graph, cells: _Deviates, style: str, permu
     found["p_adjusted"], found["gi_p_adjusted"] = (benjamini_hochberg(columns[name]) for name in ("p", "gi_p"))
     return found[
         ["id", "x", "y", "estimate", "neighbours", "deviate", "lag", "local_moran", "local_z", "p", "p_adjusted", "gi_star",
-         "gi_p", "gi_p_adjusted"]
+         "gi_p", "gi_p_adjusted", "gi"]
     ]  # fmt: skip
 
 

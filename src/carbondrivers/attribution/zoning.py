@@ -155,7 +155,9 @@ def zoning(
         notes=_notes(there, stability.grid, rules is None, said, clusters),
         provenance=provenance,
         variables=stability.variables,
-        grid=_maps(stability.grid, codes, states[significance], names, significance).assign_attrs(history=provenance),
+        grid=_maps(stability.grid, codes, states[significance], names, significance).assign_attrs(
+            method=f"Zones by a table of rules, {METHODS[significance]}", history=provenance
+        ),
         zones=_zone_table(codes, areas, names, stability.grid),
         parts=_part_table(states, areas),
         rules=rule_table.in_order([rule.name for rule in table], [in_words(rule) for rule in table]),

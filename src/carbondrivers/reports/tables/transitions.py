@@ -59,9 +59,13 @@ def _changes(result: TransitionResult, pair: dict[str, str]) -> Table:
     totals = ["total"] if result.changes["total"].notna().any() else []
     return Table(
         "transitions_response", f"{label} in each transition ({unit or 'unit of the data'})", result.changes,
-        (f"Means over {window} years at either end. Stayed: the change of the cells that kept the class of the first year.",),
+        (
+            f"Means over {window} years at either end. Stayed: the change of the cells that kept the class of the first year.",
+            "Contribution: share of the area times the change; they add up to the change of the mean of these cells.",
+        ),
         pair | {"n": "Cells", "n_units": "Blocks", "first": "First mean", "last": "Last mean", "estimate": "Change",
                 "ci_low": f"{level}, low", "ci_high": f"{level}, high", "expected": "Stayed",
-                "total": "Change of the total (Tg C a⁻¹)"},
-        ("level", "level_2", "n", "area_km2", "first", "last", "estimate", "ci_low", "ci_high", "expected", *totals, "note"),
+                "contribution": "Contribution", "total": "Change of the total (Tg C a⁻¹)"},
+        ("level", "level_2", "n", "area_km2", "first", "last", "estimate", "ci_low", "ci_high", "expected", "contribution",
+         *totals, "note"),
     )  # fmt: skip

@@ -14,7 +14,7 @@ def transition_text(result: TransitionResult) -> Text:
     """Return how much changed class, the largest transition, the largest gain and loss, and the response with it."""
     findings = [_changed(result)]
     findings += [_net(result)] if len(result.net) > 1 and result.net["net_km2"].notna().all() else []
-    findings += [_response(result)] if len(result.changes) else []
+    findings += [_account(result), _response(result)] if len(result.changes) else []
     return Text(tuple(findings), _methods(result))
 
 
@@ -52,9 +52,25 @@ def _net(result: TransitionResult) -> str:
     return f"Net change: {' and '.join(parts)}." if parts else "Net change: no class gained or lost area."
 
 
-def _response(result: TransitionResult) -> str:
+def _named(result: TransitionResult) -> tuple[str, str]:
+    """Return label and unit of the response."""
     name = str(result.variables.loc[result.variables["role"] == "response", "name"].iloc[0])
-    label, unit = result.label(name), result.unit(name)
+    return result.label(name), result.unit(name)
+
+
+def _account(result: TransitionResult) -> str:
+    label, unit = _named(result)
+    table = result.changes
+    moved = table.loc[table["level"] != table["level_2"], "contribution"].sum()
+    whole, part = (quantity(float(value), unit, 3) for value in (table["contribution"].sum(), moved))
+    return (
+        f"{label} over the cells with classes and a response changed by {whole}, to which cells that changed class contributed "
+        f"{part}."
+    )
+
+
+def _response(result: TransitionResult) -> str:
+    label, unit = _named(result)
     table = result.changes
     moved = table.loc[(table["level"] != table["level_2"]) & table["ci_low"].notna() & table["expected"].notna()]
     if moved.empty:
