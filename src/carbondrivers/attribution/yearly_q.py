@@ -121,8 +121,8 @@ def yearly_q(
     rows = pd.DataFrame(list(_years(given, method, classes, block_size, bootstrap)), columns=YEAR_COLUMNS)
     if rows["q"].isna().all():
         raise DataError(
-            f"{stack.name or 'the stack'!r}: in no year do enough cells have a value of the response and of every driver, or "
-            f"they do not vary: {classes + 1} cells or more are needed"
+            f"{stack.name or 'the stack'!r}: no driver has a q in any year, with {rows['n'].max()} cells at most that have a "
+            f"value of everything; {'; '.join(dict.fromkeys(rows['note']))}"
         )
     head = {"group": ALL, "response": str(stack.name or "response")}
     trends = pd.DataFrame([head | _trend(d, rows, given.years) for d in given.names])
