@@ -276,6 +276,19 @@ def print_values(ax: Axes, y: np.ndarray, ends: np.ndarray, words: list[str], si
         ax.text(x, row, word, fontsize=size, ha=side, va="center", color=INK)
 
 
+def roomy_ticks(ax: Axes, most: int, size: float) -> None:
+    """Set at most `most` intervals of ticks below axes, fewer where their numbers are long (a response of 1e12, say)."""
+    across = axes_mm(ax)[0]
+    for count in range(most, 0, -1):
+        ax.locator_params(axis="x", nbins=count)
+        low, high = ax.get_xlim()
+        shown = [v for v in ax.get_xticks() if low <= v <= high]
+        words = ax.xaxis.get_major_formatter().format_ticks(shown)
+        if sum(text_width(word, size) + 1.0 for word in words) <= across:
+            return
+    ax.set_xticks(shown[:: max(len(shown) - 1, 1)])
+
+
 def category_key(on: Page, left: float, top: float, categories: Iterable[str], size: float) -> float:
     """Draw the key of the categories that occur; return where the next entry could begin."""
     for name in CATEGORY_COLOURS:
