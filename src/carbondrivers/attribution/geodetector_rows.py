@@ -65,7 +65,8 @@ def interaction_row(
         Level of the interval.
     """
     within, df_2 = table.within, n - table.cells
-    test = f_test(fit.left, fit.df, within, df_2)
+    # Where both factors together explain all, what is left of the response is rounding, and no variance to test with.
+    test = f_test(fit.left, fit.df, within if within > EQUAL * whole else 0.0, df_2)
     low, high = share_interval(test["statistic"], fit.df, df_2, n, confidence)
     rest = (fit.left + within) / whole
     return {

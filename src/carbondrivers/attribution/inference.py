@@ -17,6 +17,17 @@ NAIVE_P = (
 )
 
 
+def centred(values: Floats) -> Floats:
+    """Return values, (n,), less their mean; noughts where they are all the same, which the rounding of a mean would hide.
+
+    Examples
+    --------
+    >>> centred(np.full(3, 7.1)).tolist()
+    [0.0, 0.0, 0.0]
+    """
+    return np.asarray(values - values.mean() if np.ptp(values) > 0.0 else np.zeros_like(values))
+
+
 def two_sided_t(statistic: Floats, df: float | Floats) -> tuple[Floats, Floats]:
     """Return the two-sided p of t statistics and its log10; NaN where the statistic is not finite.
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from carbondrivers.attribution.geodetector_moments import cell_moments, q_of
-from carbondrivers.attribution.inference import Floats
+from carbondrivers.attribution.inference import Floats, centred
 from carbondrivers.attribution.resampling import units_of
 from carbondrivers.attribution.spatial_null import spatial_draws
 from carbondrivers.attribution.strata import SearchMethod, class_names, with_ends
@@ -52,7 +52,7 @@ class Search:
 
     def __init__(self, name: str, part: PixelSample, options: SearchOptions) -> None:
         self.name, self.part, self.options = name, part, options
-        y = part.y - part.y.mean()
+        y = centred(part.y)
         self.y = y / (float(np.abs(y).max()) or 1.0)
         self.head = {"group": name, "response": part.response.name}
         values = {d.name: part.frame[d.name].to_numpy(dtype=np.float64) for d in part.continuous}
@@ -130,10 +130,12 @@ class Search:
                     "q_cv": q_cv[i], "std_error": error[i], "statistic": max(cut.q for cut in self.cuts[d]),
                     "p": self.p.get(d, np.nan), "p_adjusted": self.p_family.get(d, np.nan), "n_units": self.units,
                     "p_eff": self.p_eff.get(d, np.nan), "p_eff_adjusted": self.p_eff_family.get(d, np.nan),
-                    "note": self._note(),
+                    "note": self._note(self.cuts[d][i].q),
                 }  # fmt: skip
 
-    def _note(self) -> str:
+    def _note(self, q: float) -> str:
+        if not np.isfinite(q):
+            return f"undefined: no rule of {self.options.rules} cuts this driver into classes of two rows or more"
         if self.options.rules != "own" or self.folds is not None:
             return ""
         return f"chosen by the largest q: {self.units} blocks are too few for {self.options.folds} folds"

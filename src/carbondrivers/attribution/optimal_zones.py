@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from carbondrivers.attribution.inference import Floats
+from carbondrivers.attribution.inference import Floats, centred
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import units_of
 from carbondrivers.attribution.result import Result
@@ -170,7 +170,7 @@ def _taken(sample: PixelSample, named: Sequence[str] | None) -> tuple[PixelSampl
                 f"drivers must be at most {MOST_DRIVERS}, got {len(wanted)}: each of {trees:,} subsets needs a tree"
             )
     elif len(sample.drivers) > BY_DEFAULT:
-        bins, y = _binned(sample), sample.y - sample.y.mean()
+        bins, y = _binned(sample), centred(sample.y)
         q = {d.name: single_q(y, bins, i) for i, d in enumerate(sample.drivers)}
         wanted = set(sorted(q, key=lambda name: (-q[name], name))[:BY_DEFAULT])
     else:
@@ -225,7 +225,7 @@ class _Group:
         self.name, self.part, self.confidence, self.seed, self.permutations = name, part, confidence, seed, permutations
         self.head = {"group": name, "response": part.response.name}
         self.names = [d.name for d in part.drivers]
-        y = part.y - part.y.mean()
+        y = centred(part.y)
         self.y = y / (float(np.abs(y).max()) or 1.0)
         self.bins = _binned(part)
         self.trees = {s: grow(self.y, self.bins, s) for s in subsets(len(self.names))}

@@ -119,6 +119,10 @@ def scale_curve(
         raise DataError("a scale curve needs the place of every row: give the sample its coordinates")
     bootstrap, asked = bootstrap_of(replicates, confidence, seed), _asked(sizes)
     ready = in_order(sample)
+    if not np.ptp(_places(ready), axis=0).any():
+        raise DataError(
+            f"all {sample.n} rows lie at one place, and a scale curve needs places that differ: check the coordinates"
+        )
     sides = asked or _spacings(_places(ready), classes)
     if len(sides) < 2:
         raise DataError(
@@ -237,8 +241,10 @@ def explained(
     codes, names, borders = stratify(column, method, classes)
     n, cells = len(y), len(names)
     how = "classes as given" if borders is None else f"{method}, {cells} classes"
-    if cells < 2 or n <= cells:
-        return {"method": how, "note": "undefined: one class only, or as many classes as cells"}
+    if cells < 2:
+        return {"method": how, "note": f"undefined: {method} leaves one class of {column.nunique()} values; try another method"}
+    if n <= cells:
+        return {"method": how, "note": f"undefined: {cells} classes of {n} cells, and more cells than classes are needed"}
     scaled = (y - y.mean()) / np.ptp(y)
     q = q_of(cell_moments(scaled, codes, cells))
     low, high = epsilon2_interval(scaled, codes, cells, units, bootstrap)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from carbondrivers.attribution.association_kernels import Pairs, coefficients, overlay, psd, variables_psd, weighted_pairs
-from carbondrivers.attribution.inference import Floats, adjust_within
+from carbondrivers.attribution.inference import Floats, adjust_within, centred
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.row_order import in_order
@@ -182,7 +182,7 @@ class _Group:
     def __init__(self, name: str, part: PixelSample, options: _Options) -> None:
         self.part, self.options = part, options
         self.head = {"group": name, "response": part.response.name}
-        y = part.y - part.y.mean()
+        y = centred(part.y)
         self.y = y / (float(np.abs(y).max()) or 1.0)
         near = options.neighbours or (NEAR if part.n > ALL_PAIRS else None)
         self.pairs: Pairs = weighted_pairs(_flat(part), options.power, near) if part.n > 1 else _none(part.n)

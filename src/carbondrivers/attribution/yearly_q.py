@@ -120,9 +120,14 @@ def yearly_q(
     given = joined_stacks(stack, _with_years(stack, drivers) if isinstance(drivers, Mapping) else drivers)
     rows = pd.DataFrame(list(_years(given, method, classes, block_size, bootstrap)), columns=YEAR_COLUMNS)
     if rows["q"].isna().all():
+        if rows["n"].max() <= classes:
+            raise DataError(
+                f"{stack.name or 'the stack'!r}: in no year do enough cells have a value of the response and of every driver: "
+                f"{rows['n'].max()} at most, and {classes + 1} or more are needed"
+            )
         raise DataError(
-            f"{stack.name or 'the stack'!r}: in no year do enough cells have a value of the response and of every driver, or "
-            f"they do not vary: {classes + 1} cells or more are needed"
+            f"{stack.name or 'the stack'!r}: no driver has a q in any year, with {rows['n'].max()} cells at most that have a "
+            f"value of everything; {'; '.join(dict.fromkeys(rows['note']))}"
         )
     head = {"group": ALL, "response": str(stack.name or "response")}
     trends = pd.DataFrame([head | _trend(d, rows, given.years) for d in given.names])

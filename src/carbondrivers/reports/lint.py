@@ -22,7 +22,7 @@ _OVERLAP_POINTS = 0.75
 _CLIP_POINTS = 0.25
 
 
-def lint(figure: Figure, width_mm: float | None = None) -> list[str]:
+def lint(figure: Figure, width_mm: float | None = None, *, laid_out: bool = False) -> list[str]:
     """Return what is wrong with a figure's text and width, one sentence each; an empty list is a clean figure.
 
     Parameters
@@ -31,13 +31,16 @@ def lint(figure: Figure, width_mm: float | None = None) -> list[str]:
         Any figure; it is laid out, not changed.
     width_mm
         The width that the journal asks for; not judged where None.
+    laid_out
+        Whether the figure was just drawn at its own resolution, so that every text knows its place.
 
     Returns
     -------
     list of str
         Each names the texts concerned.
     """
-    figure.draw_without_rendering()
+    if not laid_out:
+        figure.draw_without_rendering()
     texts = list(_shown(figure))
     boxes = [_corners(text) for text in texts]
     pixels = figure.dpi / 72

@@ -59,6 +59,9 @@ def number(value: float, digits: int = 4) -> str:
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+NO_UNIT = ("", "1", "-")
+
+
 def unit_words(unit: str) -> str:
     """Return a unit as it is printed: raised exponents, the same unit once.
 
@@ -81,6 +84,17 @@ def unit_words(unit: str) -> str:
     return " ".join(spelled.get(name, name) + (str(power).translate(_RAISED) if power else "") for name, power in parts)
 
 
+def weights(power: float) -> str:
+    """Return the formula of weights by a power of the distance.
+
+    Examples
+    --------
+    >>> weights(1.0), weights(1.5)
+    ('1 / distance', '1 / distance^1.5')
+    """
+    return "1 / distance" if power == 1.0 else f"1 / distance^{power:g}"
+
+
 def rate_unit(unit: str) -> str:
     """Return the unit of a change in a year; a number without a unit has none to repeat.
 
@@ -89,18 +103,18 @@ def rate_unit(unit: str) -> str:
     >>> rate_unit("g C m-2 a-1"), rate_unit("1")
     ('g C m-2 a-1 a-1', 'a-1')
     """
-    return "a-1" if unit in {"", "1", "-"} else f"{unit} a-1"
+    return "a-1" if unit in NO_UNIT else f"{unit} a-1"
 
 
 def quantity(value: float, unit: str, digits: int = 4) -> str:
-    """Return a number with its unit.
+    """Return a number with its unit; a ratio (unit ``"1"``) has none to print.
 
     Examples
     --------
-    >>> quantity(60.5, "g C m-2 a-1")
-    '60.50 g C m⁻² a⁻¹'
+    >>> quantity(60.5, "g C m-2 a-1"), quantity(0.25, "1", 2)
+    ('60.50 g C m⁻² a⁻¹', '0.25')
     """
-    return f"{number(value, digits)} {unit_words(unit)}".rstrip()
+    return number(value, digits) if unit in NO_UNIT else f"{number(value, digits)} {unit_words(unit)}"
 
 
 def cell(column: str, value: object) -> str:

@@ -81,7 +81,8 @@ def bar_page(
         down, across = divmod(index, columns)
         left = 1.5 + across * (panel + gutter) + label_width + 1.5
         top = 7.0 + down * (tall * pitch + 17.0)
-        ax = on.axes(left, top, panel - label_width - 1.5, part.span * pitch)
+        # Two millimetres to the right for the half of the last tick's number.
+        ax = on.axes(left, top, panel - label_width - 3.5, part.span * pitch)
         panels.dress_rows(ax, part, names[index], small)
         draw(ax, part)
         letter = string.ascii_lowercase[index] if len(groups) > 1 else ""

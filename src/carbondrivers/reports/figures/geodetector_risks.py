@@ -19,6 +19,7 @@ from carbondrivers.reports.words import unit_words
 
 PANELS, COLUMNS, MOST_STRATA = 9, 3, 12
 _PITCH_MM, _HEAD_MM = 3.6, 13.0
+_TICK_MM = 2.0
 
 
 def risks(
@@ -103,7 +104,8 @@ def _page(result: GeodetectorResult, group: str, drivers: list[str], journal: Jo
         for across, table in enumerate(line):
             index = down * columns + across
             left = 1.5 + across * (panel + 4.0) + room
-            ax = on.axes(left, top, panel - room, _PITCH_MM * len(table))
+            # The last tick's number reaches beyond the axis.
+            ax = on.axes(left, top, panel - room - _TICK_MM, _PITCH_MM * len(table))
             _draw(ax, result, table, labels[index], size)
             letter = string.ascii_lowercase[index] if len(drivers) > 1 else ""
             panels.panel_title(ax, letter, result.label(drivers[index]), size + 0.5, room)
@@ -131,7 +133,7 @@ def _draw(ax: Axes, result: GeodetectorResult, table: pd.DataFrame, labels: list
     span = float(ends.max() - begins.min()) or 1.0
     ax.set_xlim(float(begins.min()) - 0.04 * span, float(ends.max()) + 0.02 * span)
     _letters(ax, rows, ends, [str(mark) for mark in table["letters"]], size - 0.5)
-    ax.locator_params(axis="x", nbins=4)
+    panels.roomy_ticks(ax, 4, size - 0.5)
     ax.tick_params(axis="x", labelsize=size - 0.5, pad=1.5)
 
 

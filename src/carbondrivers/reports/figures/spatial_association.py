@@ -11,6 +11,7 @@ from carbondrivers.reports.figures.bars import bar_page
 from carbondrivers.reports.figures.panels import Rows
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import INK, Journal
+from carbondrivers.reports.words import weights
 
 LABEL = "PSMD (classes as given: PSD)"
 
@@ -27,7 +28,7 @@ def association_pictures(result: SpatialAssociationResult, *, journal: Journal) 
         kind = "corrected" if p == "p_eff" else "naive"
         sentences = [
             f"response: {response}", f"n = {panels.count(result.n)}",
-            f"weights: 1 / distance^{result.parameters['power']:g}",
+            f"weights: {weights(float(result.parameters['power']))}",
             "a ratio for measured drivers: it may lie below 0 or above 1",
         ]  # fmt: skip
         on = bar_page(

@@ -9,7 +9,7 @@ from carbondrivers.attribution.optimum_windows import OptimumWindowsResult
 from carbondrivers.datasets.sample import ALL
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
-from carbondrivers.reports.words import number, quantity, unit_words
+from carbondrivers.reports.words import number, quantity
 
 
 def window_words(result: OptimumWindowsResult, row: pd.Series) -> str:
@@ -24,7 +24,7 @@ def _part(result: OptimumWindowsResult, driver: str, level: str, low: float, hig
     name = result.label(driver)
     if not np.isfinite(low):
         return f"{name} {level}"
-    return f"{name} {number(float(low), 3)} to {number(float(high), 3)} {unit_words(result.unit(driver))}".rstrip()
+    return f"{name} {number(float(low), 3)} to {quantity(float(high), result.unit(driver), 3)}"
 
 
 @text_of(OptimumWindowsResult)

@@ -7,7 +7,7 @@ import pandas as pd
 from carbondrivers.attribution.spatial_association import SpatialAssociationResult
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
-from carbondrivers.reports.words import number, p_text
+from carbondrivers.reports.words import number, p_text, weights
 
 
 @text_of(SpatialAssociationResult)
@@ -18,8 +18,9 @@ def spatial_association_text(result: SpatialAssociationResult) -> Text:
     p = result.parameters
     low, high = p["classes"]
     methods = (
-        f"Spatial association weights pairs of rows by 1 / distance^{p['power']:g}. PSD is the share of the response's spatial "
-        f"variance that strata take off; for measured drivers, cut into {low} to {high} classes ({p['method']}), PSMD is the "
+        f"Spatial association weights pairs of rows by {weights(float(p['power']))}. PSD is the share of the response's "
+        "spatial variance that strata take off; for measured drivers, cut into "
+        f"{low} to {high} classes ({p['method']}), PSMD is the "
         "mean of the PSD of the response over that of the driver (SPADE, Cang and Luo 2018). PID is the same ratio for zones "
         f"that several drivers make by overlay ({p['overlay']}; IDSA, Song and Wu 2021). P rests on {p['permutations']} draws."
     )
