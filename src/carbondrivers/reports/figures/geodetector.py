@@ -118,14 +118,14 @@ def _which(table: pd.DataFrame) -> str:
 
 def _whiskers(result: GeodetectorResult, table: pd.DataFrame) -> str:
     level = f"{100 * float(result.parameters.get('confidence', 0.95)):g} %"
-    how = "with the effective n" if is_corrected(table) else "naive, every row independent"
+    how = "autocorrelated errors allowed for" if is_corrected(table) else "naive, every row independent"
     return f"whiskers: {level} interval of the population's share, {how}; below the bar's end where chance adds to q"
 
 
 def _judged(result: GeodetectorResult, table: pd.DataFrame) -> str:
     if not is_corrected(table):
         return "Open bars: naive P is 0.05 or more; naive, because it takes neighbouring rows as independent."
-    return "Open bars: P corrected for spatial autocorrelation is 0.05 or more. Whiskers: interval with the effective n."
+    return "Open bars: P corrected for spatial autocorrelation is 0.05 or more. Whiskers: interval that allows for it."
 
 
 def _rarer_marks(table: pd.DataFrame) -> list[Mark]:
