@@ -4,7 +4,8 @@ A replicate of epsilon2 needs the counts, sums and squares of the blocks in each
 block is drawn with those tables. Resampled strata differ more than the strata do: replicates lie around q, or above where rows
 resemble their neighbours, and not around epsilon2. Their excess over q, which is the truth of the resampled world, is taken
 off the estimate as well (basic bias correction; Efron and Tibshirani 1993, chapter 10), and the percentiles of the replicates
-about their mean are laid around what is left.
+about their mean are laid around what is left. Where rows of neighbouring blocks resemble each other the interval is too
+narrow: it held the share in 65 to 89 % of simulated fields of smooth errors in place of 95 %.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 from carbondrivers.attribution.geodetector_moments import AnyCodes
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import FEWEST_UNITS, Bootstrap, Units
+
+TOO_NARROW = "Intervals from blocks of space are too narrow where neighbouring blocks resemble each other."
 
 
 def epsilon2_interval(

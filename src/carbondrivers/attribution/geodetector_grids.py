@@ -27,7 +27,7 @@ from carbondrivers.attribution.geodetector import (
     stacked,
     strata_table,
 )
-from carbondrivers.attribution.geodetector_bootstrap import interval_of_sums
+from carbondrivers.attribution.geodetector_bootstrap import TOO_NARROW, interval_of_sums
 from carbondrivers.attribution.geodetector_group import MOST_CROSSED
 from carbondrivers.attribution.geodetector_moments import q_of
 from carbondrivers.attribution.geodetector_pairs import additive
@@ -45,8 +45,8 @@ HOW = {True: "borders as given", False: "classes as given"}
 KINDS = {True: "continuous", False: "categorical"}
 Labels = tuple[Mapping[str, Mapping[int, str]], Mapping[str, Floats]]
 NO_CORRECTED = (
-    "Streamed grids have naive P only; the interval of epsilon2 is from resampled blocks of the grid. For P that know about "
-    "spatial autocorrelation draw a sample of the grid and use it."
+    "Streamed grids have naive P only; the interval of epsilon2 is from resampled blocks of the grid. "
+    f"{TOO_NARROW} For P and intervals that know about spatial autocorrelation draw a sample of the grid and use it."
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from carbondrivers.attribution.geodetector_bootstrap import TOO_NARROW
 from carbondrivers.attribution.scale_curve import ScaleCurveResult
 from carbondrivers.attribution.yearly_q import YearlyQResult
 from carbondrivers.reports.registry import Text, text_of
@@ -21,7 +22,7 @@ def scale_curve_text(result: ScaleCurveResult) -> Text:
         "Rows were put on square grids of several cell sizes (mean of the response and of measured drivers, most frequent "
         "class of categorical ones), on the same rows at every size. At every size q and epsilon² were computed anew from "
         f"{p['classes']} classes ({p['method']}) with intervals from {p['replicates']} resamples of blocks of space; how far "
-        "they depend on the size is the modifiable areal unit problem (Openshaw 1984)."
+        f"they depend on the size is the modifiable areal unit problem (Openshaw 1984). {TOO_NARROW}"
     )
     return by_group(findings, methods)
 
@@ -52,7 +53,7 @@ def yearly_q_text(result: YearlyQResult) -> Text:
         f"In every year the drivers were cut into {p['classes']} classes ({p['method']}) and q and epsilon² computed (Wang et "
         f"al. 2010), with intervals from {p['replicates']} resamples of blocks. The change of epsilon² is a Theil-Sen slope "
         "(Sen 1968); P is that of Mann-Kendall, naive and with the variance of Hamed and Rao (1998) for years that resemble "
-        "their neighbours."
+        f"their neighbours. {TOO_NARROW}"
     )
     first = f"Geodetector by year: {result.label(lead)} explains most in {int(tops.iloc[0])} of {years} years. {trend}"
     return Text((first,), methods)
