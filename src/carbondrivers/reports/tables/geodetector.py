@@ -8,10 +8,8 @@ from carbondrivers.attribution.geodetector import GeodetectorResult
 from carbondrivers.reports.registry import Table, table_of
 
 _ADJUSTMENTS = {"bh": "BH", "holm": "Holm"}
-HOW = (
-    "Naive: every row counts as independent. Corrected: judged against a response with the same autocorrelation and no tie to "
-    "the strata."
-)
+NAIVE = "Naive: every row counts as independent."
+CORRECTED = "Corrected: judged against a response with the same autocorrelation and no tie to the strata."
 
 
 @table_of(GeodetectorResult)
@@ -43,19 +41,23 @@ def _response(result: GeodetectorResult) -> str:
 
 def _shown(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the columns to show: corrected ones only where rows have places."""
-    return tuple(c for c in columns if not c.endswith(("_eff", "_eff_adjusted")) or frame[c].notna().any())
+    return tuple(c for c in columns if "_eff" not in c or frame[c].notna().any())
+
+
+def _how(frame: pd.DataFrame) -> str:
+    return f"{NAIVE} {CORRECTED}" if frame["p_eff"].notna().any() else NAIVE
 
 
 def _factors(result: GeodetectorResult) -> Table:
     columns = (
         "group", "driver", "q", "epsilon2", "omega2", "statistic", "df", "df_2", "p", "p_adjusted", "n_eff",
-        "epsilon2_eff", "p_eff", "p_eff_adjusted", "method", "note",
+        "epsilon2_eff", "ci_eff_low", "ci_eff_high", "p_eff", "p_eff_adjusted", "method", "note",
     )  # fmt: skip
     return Table(
         "geodetector_factors",
         f"Factor detector: share of {_response(result)} explained by each driver (q)",
         _by_q(result.factors),
-        (HOW,),
+        (_how(result.factors),),
         headings(result),
         _shown(result.factors, columns),
     )
@@ -74,7 +76,7 @@ def _pairs(result: GeodetectorResult) -> Table:
             "F, P and interval are of the part of the crossing that an additive fit of the two drivers leaves, as a share of "
             "the whole sum of squares; unless it is found (adjusted P < 0.05, corrected where rows have places) the classic "
             "type is not evidence of an interaction.",
-            HOW,
+            _how(result.interactions),
         ),
         headings(result)
         | {"q": "q of the pair", "q_driver": "q of driver 1", "q_driver_2": "q of driver 2", "driver": "Driver 1",
@@ -93,7 +95,7 @@ def _ecological(result: GeodetectorResult) -> Table:
         "geodetector_ecological",
         f"Ecological detector: how much more of {_response(result)} the first driver explains than the second",
         result.ecological,
-        ("Share of the whole sum of squares of the same rows, corrected for chance; two-sided, the same either way.", HOW),
+        ("Share of the whole sum of squares of the same rows, corrected for chance; two-sided, the same either way.", _how(result.ecological)),
         headings(result)
         | {"driver": "Driver 1", "driver_2": "Driver 2", "estimate": "Difference", "statistic": "z",
            "statistic_eff": "Corrected z"},
@@ -111,7 +113,7 @@ def _risks(result: GeodetectorResult) -> Table:
         "geodetector_risks",
         f"Risk detector: differences of mean {_response(result)} between strata",
         result.risks,
-        (f"Test: {named}; P adjusted over the pairs of strata of a driver.", HOW),
+        (f"Test: {named}; P adjusted over the pairs of strata of a driver.", _how(result.risks)),
         headings(result)
         | {"level": "Stratum 1", "level_2": "Stratum 2", "estimate": "Difference", "statistic": "t", "df": "df",
            "std_error": "Standard error", "statistic_eff": "Corrected t", "df_eff": "Corrected df"},

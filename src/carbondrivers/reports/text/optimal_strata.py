@@ -40,6 +40,9 @@ def _group(result: OptimalStrataResult, group: str, part: pd.DataFrame) -> str:
     kind = "keeps the response's autocorrelation" if p == "p_eff" else "permutes rows one by one"
     found = [result.label(str(d)) for d in part.loc[part[f"{p}_adjusted"] < 0.05, "driver"]]
     said = f"reach P < 0.05: {joined(found)}" if found else "no driver reaches P < 0.05"
+    # The draw that is the data itself counts too.
+    if (draws := int(result.parameters.get("permutations", 0))) < 20:
+        said = f"no driver can reach P < 0.05 with {draws} draws"
     return f"{sentence} With a test that pays for the search over all drivers and {kind}, {said}{_of(top, p)}."
 
 
