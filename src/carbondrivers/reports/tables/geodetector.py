@@ -95,7 +95,10 @@ def _ecological(result: GeodetectorResult) -> Table:
         "geodetector_ecological",
         f"Ecological detector: how much more of {_response(result)} the first driver explains than the second",
         result.ecological,
-        ("Share of the whole sum of squares of the same rows, corrected for chance; two-sided, the same either way.", _how(result.ecological)),
+        (
+            "Share of the whole sum of squares of the same rows, corrected for chance; two-sided, the same either way.",
+            _how(result.ecological),
+        ),
         headings(result)
         | {"driver": "Driver 1", "driver_2": "Driver 2", "estimate": "Difference", "statistic": "z",
            "statistic_eff": "Corrected z"},
