@@ -12,6 +12,10 @@ HOW = (
     "Naive: every row counts as independent. Corrected: judged against a response with the same autocorrelation and no tie to "
     "the strata."
 )
+SHARE = (
+    "Corrected share: of strata as they are, errors autocorrelated. Its interval can be clear of 0 where the corrected "
+    "P is large: the means differ, but so smooth a response would often differ as much between strata that it has no tie to."
+)
 
 
 @table_of(GeodetectorResult)
@@ -55,7 +59,7 @@ def _factors(result: GeodetectorResult) -> Table:
         "geodetector_factors",
         f"Factor detector: share of {_response(result)} explained by each driver (q)",
         _by_q(result.factors),
-        (HOW,),
+        (HOW, SHARE) if result.factors["epsilon2_eff"].notna().any() else (HOW,),
         headings(result),
         _shown(result.factors, columns),
     )
