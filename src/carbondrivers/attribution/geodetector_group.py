@@ -39,6 +39,7 @@ from carbondrivers.datasets.sample import PixelSample
 PMethod = Literal["f", "welch", "permutation", "spatial", "wang2016"]
 P_METHODS: tuple[PMethod, ...] = get_args(PMethod)
 MOST_CROSSED = 2500
+AS_GIVEN = "classes as given"
 TOO_FEW = "no corrected P: autocorrelation or unequal weights leave too few independent rows for so many strata"
 
 
@@ -236,7 +237,7 @@ class Group:
 
     def _cut(self, column: pd.Series) -> Cut:
         codes, names, borders = _as_given(column) or stratify(column, self.options.method, self.options.classes)
-        how = "classes as given" if borders is None else f"{self.options.method}, {len(names)} classes"
+        how = AS_GIVEN if borders is None else f"{self.options.method}, {len(names)} classes"
         flaw = strata_flaw(len(names), self.n, self.total > 0.0)
         return Cut(codes, names, borders, how, flaw)
 
