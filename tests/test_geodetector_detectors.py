@@ -17,7 +17,8 @@ from carbondrivers.attribution.geodetector_risks import letters
 from carbondrivers.attribution.geodetector_spatial import correlations, places_of, sums_among
 from carbondrivers.attribution.geodetector_tests import noncentral_interval, share_interval, welch_test
 from carbondrivers.datasets import Driver, PixelSample
-from carbondrivers.errors import OptionError
+from carbondrivers.errors import DataWarning, OptionError
+from carbondrivers.reports import journal, pictures
 
 from .conftest import REFERENCE
 
@@ -256,3 +257,43 @@ def test_messages(pixels: pd.DataFrame) -> None:
         detect(sample, block_size=5.0)
     with pytest.raises(OptionError, match="replicates must be a whole number of 100 or more"):
         detect(sample, replicates=10)
+
+
+def test_rows_in_one_place_have_no_spatial_null() -> None:
+    frame = _smooth(4, 14, 2.0).sample(150, random_state=3).reset_index(drop=True)
+    tower = np.arange(150) < 40
+    frame.loc[tower, ["x", "y"]] = 5000.0
+    with pytest.warns(DataWarning, match="repeat the coordinates"):
+        sample = _sample(frame, ["a", "b"], placed=True, groups={"tower": tower, "rest": ~tower})
+    result = detect(sample, p_method="spatial", replicates=100)
+    for table in (result.factors, result.interactions):
+        there = table["group"] == "tower"
+        assert table.loc[there, "p"].notna().all() and table.loc[there, "p_eff"].isna().all()
+        assert table.loc[~there, "p_eff"].notna().all()
+    with pytest.warns(DataWarning, match="repeat the coordinates"):
+        alone = _sample(frame.loc[tower].reset_index(drop=True), ["a", "b"], placed=True)
+    with pytest.raises(OptionError, match="all lie in one"):
+        detect(alone, p_method="spatial", replicates=100)
+    notes = detect(alone, replicates=100).notes
+    assert any("all rows lie in one place" in note for note in notes) and not any("Corrected P" in note for note in notes)
+
+
+def test_a_missing_corrected_p_says_why() -> None:
+    frame = pd.DataFrame({"nep": [1.0, 2.0, 3.0, 5.0], "a": [0, 0, 1, 1], "x": [0.0, 1.0, 2.0, 3.0], "y": [0.0, 0.0, 1.0, 1.0]})
+    row = detect(_sample(frame, ["a"], placed=True), replicates=100).factors.iloc[0]
+    assert np.isfinite(row["p"]) and np.isnan(row["p_eff"]) and "too few independent rows" in row["note"]
+
+
+def test_an_open_bar_with_a_clear_interval_is_explained() -> None:
+    rng = np.random.default_rng(1)
+    at = rng.random((300, 2)) * 100
+    frame = pd.DataFrame({"x": at[:, 0], "y": at[:, 1], "a": (at[:, 0] // 25).astype(int), "b": rng.integers(0, 3, 300)})
+    frame["nep"] = np.sin(at[:, 0] / 20) + rng.normal(size=300) * 0.5
+    said = {}
+    for names in (["a"], ["b"]):
+        result = detect(_sample(frame, names, placed=True), replicates=100)
+        said[names[0]] = next(p.caption for p in pictures(result, journal=journal("jal")) if p.name == "factors")
+        row = result.factors.iloc[0]
+        assert (row["p_eff"] >= 0.05) and (row["ci_eff_low"] > 0.0) == (names == ["a"])
+    assert "whisker is clear of 0" in said["a"] and "whisker is clear of 0" not in said["b"]
+    assert all("effective n" not in caption for caption in said.values())

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from carbondrivers.attribution import GeodetectorResult
+from carbondrivers.attribution import GeodetectorResult, detect
+from carbondrivers.datasets import Driver, PixelSample
 from carbondrivers.errors import StudyError
+from carbondrivers.reports import journal, pictures, texts
 from carbondrivers.study.check import load_study
 from carbondrivers.study.publish import publish_run
 from carbondrivers.study.run import run_steps
@@ -98,3 +101,22 @@ def test_lists_of_rules_and_classes_are_searched(tmp_path: Path) -> None:
 def test_cuts_that_contradict_are_refused(tmp_path: Path, given: str, message: str) -> None:
     with pytest.raises(StudyError, match=message):
         load_study(_study(tmp_path, f"[analyses.geodetector]\n{given}\n"))
+
+
+def test_break_rules_of_a_package_are_asked_for_in_a_study(tmp_path: Path) -> None:
+    given = '[analyses.optimal_strata]\nrules = "gd"\nselection = "max_q"\nclasses = [3, 4]\n'
+    run = run_steps(load_study(_study(tmp_path, given)), tmp_path / "out")
+    result = run.kept["optimal_strata"].result
+    assert result.parameters["rules"] == "gd" and any("break rules of gd" in note for note in result.notes)
+
+
+def test_classes_as_given_are_not_said_to_be_cut() -> None:
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame({"zone": np.arange(90) % 3, "rain": rng.normal(size=90), "nep": rng.normal(size=90)})
+    for drivers, cut in (
+        ([Driver("zone", kind="categorical")], False),
+        ([Driver("zone", kind="categorical"), Driver("rain")], True),
+    ):
+        result = detect(PixelSample.from_frame(frame, response="nep", drivers=drivers), replicates=100)
+        caption = next(p.caption for p in pictures(result, journal=journal("jal")) if p.name == "factors")
+        assert ("were cut into" in texts(result)[0].methods) == cut and ("6 classes" in caption) == cut

@@ -240,3 +240,5 @@ def test_two_values_are_said_to_be_the_trouble() -> None:
 def test_what_is_explained_whole_has_no_interaction_to_test() -> None:
     table = detect(SAMPLES["explained whole"](), replicates=100).interactions
     assert table.loc[(table["driver"] == "c") | (table["driver_2"] == "c"), "p"].isna().all()
+    whole = table.loc[(table["df"] > 0) & table["p"].isna()]
+    assert len(whole) and whole["note"].str.contains("explain the response whole").all()

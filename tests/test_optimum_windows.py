@@ -90,3 +90,15 @@ def test_messages(sample: PixelSample) -> None:
         optimum_windows(sample, borders={"rainn": [1]})
     with pytest.raises(OptionError, match="min_size must be a whole number of 2 or more, got 1"):
         optimum_windows(sample, min_size=1)
+
+
+def test_a_group_between_two_borders_is_one_stratum_and_no_end() -> None:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"rain": rng.uniform(0, 800, 400), "nep": rng.normal(size=400)})
+    groups = {"dry": (frame["rain"] < 180).to_numpy(), "wet": (frame["rain"] >= 180).to_numpy()}
+    sample = PixelSample.from_frame(frame, response="nep", drivers={"rain": "climate"}, groups=groups)
+    table = optimum_windows(sample, borders={"rain": [200, 400]}, replicates=100).windows.set_index("group")
+    assert table.loc["dry", "cells"] == 1 and "fewer than two strata" in table.loc["dry", "note"]
+    assert table.loc[["all", "wet"], "cells"].tolist() == [3, 3]
+    with pytest.raises(OptionError, match="part no two values"):
+        optimum_windows(sample, borders={"rain": [900]}, replicates=100)

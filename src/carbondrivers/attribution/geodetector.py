@@ -73,6 +73,7 @@ SPATIAL_P = {
     False: "Corrected P of factors and pairs come from {} random fields with the response's autocorrelation and values.",
 }
 NO_PLACES = "No P knows about spatial autocorrelation: the rows have no coordinates."
+ONE_PLACE = "No P knows about spatial autocorrelation: all rows lie in one place."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -163,7 +164,8 @@ def detect(
     Raises
     ------
     OptionError
-        If an option is outside its list or range, or ``"spatial"`` is asked of rows without coordinates.
+        If an option is outside its list or range, or ``"spatial"`` is asked of rows without coordinates or in one
+        place.
 
     Examples
     --------
@@ -183,6 +185,8 @@ def detect(
         raise OptionError(f"classes must be a whole number from 2 to 50, got {classes!r}")
     if p_method == "spatial" and sample.coordinates is None:
         raise OptionError("p_method 'spatial' needs coordinates, and the sample has none: give them, or use 'permutation'")
+    if p_method == "spatial" and _one_place(sample):
+        raise OptionError("p_method 'spatial' needs rows in different places, and all lie in one: use 'permutation'")
     if p_method == "wang2016" and sample.weights is not None:
         raise OptionError("p_method 'wang2016' knows no weights, and the sample has them: leave them out, or use 'f'")
     bootstrap = bootstrap_of(replicates, confidence, seed)
@@ -205,6 +209,13 @@ def detect(
         rows=_rows(sample, groups[0]),
         **tables,
     )
+
+
+def _one_place(sample: PixelSample) -> bool:
+    """Whether the rows have coordinates, and all the same."""
+    if sample.coordinates is None:
+        return False
+    return not np.ptp(sample.frame[list(sample.coordinates)].to_numpy(dtype=np.float64), axis=0).any()
 
 
 def _rows(sample: PixelSample, whole: Group) -> pd.DataFrame:
@@ -293,8 +304,8 @@ def _notes(sample: PixelSample, options: Options, strata: pd.DataFrame) -> tuple
         notes.append(ORIGIN.format(options.variant))
     else:
         notes.append("F and P do not depend on the origin of the response.")
-    if sample.coordinates is None:
-        notes.append(NO_PLACES)
+    if sample.coordinates is None or _one_place(sample):
+        notes.append(NO_PLACES if sample.coordinates is None else ONE_PLACE)
     else:
         notes.append(CORRECTED_P)
         if options.p_method == "spatial":

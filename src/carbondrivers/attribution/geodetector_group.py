@@ -39,6 +39,8 @@ from carbondrivers.datasets.sample import PixelSample
 PMethod = Literal["f", "welch", "permutation", "spatial", "wang2016"]
 P_METHODS: tuple[PMethod, ...] = get_args(PMethod)
 MOST_CROSSED = 2500
+AS_GIVEN = "classes as given"
+TOO_FEW = "no corrected P: autocorrelation or unequal weights leave too few independent rows for so many strata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,12 @@ class Group:
         return rows
 
     def put_chance(self, rows: list[Row], trials: list[Trial]) -> None:
-        """Write the P of permutations or of the spatial null into rows, where it was asked for."""
+        """Write the P of permutations or of the spatial null into rows, where it was asked for.
+
+        A group whose rows all lie in one place has no spatial null.
+        """
         chosen, places = self.options.p_method, None
-        if not trials:
+        if not trials or (chosen == "spatial" and self.places.get(FACTOR_SIDE) is None):
             return
         if chosen == "spatial":
             places = self.part.frame[list(self.part.coordinates or ())].to_numpy(dtype=np.float64)
@@ -173,7 +178,10 @@ class Group:
             return {"note": cut.flaw}
         row = factor_row(moments, self.n_kish, level)
         tested = bool(np.isfinite(float(str(row["statistic"]))))
-        row |= self._published(moments) | self._corrected(driver, q_of(moments))
+        corrected = self._corrected(driver, q_of(moments))
+        row |= self._published(moments) | corrected
+        if corrected and tested and self.options.p_method != "spatial" and not np.isfinite(float(str(corrected["p_eff"]))):
+            row["note"] = TOO_FEW
         if self.units is not None and tested:
             found = epsilon2_interval(self.y, cut.codes, cut.cells, self.units, self.options.bootstrap, self.weights)
             row |= {"epsilon2_low": found[0], "epsilon2_high": found[1]}
@@ -229,7 +237,7 @@ class Group:
 
     def _cut(self, column: pd.Series) -> Cut:
         codes, names, borders = _as_given(column) or stratify(column, self.options.method, self.options.classes)
-        how = "classes as given" if borders is None else f"{self.options.method}, {len(names)} classes"
+        how = AS_GIVEN if borders is None else f"{self.options.method}, {len(names)} classes"
         flaw = strata_flaw(len(names), self.n, self.total > 0.0)
         return Cut(codes, names, borders, how, flaw)
 

@@ -73,9 +73,16 @@ def interaction_row(
         "q_driver": shares[0], "q_driver_2": shares[1], "q": shares[2], "epsilon2": epsilon2(shares[2], n, table.cells),
         "cells": table.cells, "interaction_classic": classic_type(*shares), "ci_low": low * rest, "ci_high": high * rest,
         "estimate": (fit.left - fit.df * within / df_2) / whole if df_2 > 0.0 and fit.df > 0 else np.nan,
-        "note": "" if np.isfinite(test["p"]) else "the non-additive part cannot be tested: no degrees of freedom are left",
+        "note": "" if np.isfinite(test["p"]) else f"the non-additive part cannot be tested: {_untested(fit.df, df_2)}",
         **test,
     }  # fmt: skip
+
+
+def _untested(df: float, df_2: float) -> str:
+    """Return what a test of the non-additive part lacks."""
+    if df <= 0.0 or df_2 <= 0.0:
+        return "no degrees of freedom are left"
+    return "the crossed strata explain the response whole, and nothing is left to test with"
 
 
 def ecological_row(table: Moments, fit: Additive, own: Floats, confidence: float) -> Row:

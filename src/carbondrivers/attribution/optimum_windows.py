@@ -25,7 +25,7 @@ from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import FEWEST_UNITS, Bootstrap, bootstrap_of, units_of
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.row_order import in_order
-from carbondrivers.attribution.strata import SEARCH_METHODS, SearchMethod, stratify
+from carbondrivers.attribution.strata import SEARCH_METHODS, SearchMethod, class_names, stratify
 from carbondrivers.attribution.strata_kernels import Codes
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.errors import OptionError, choose, did_you_mean
@@ -157,6 +157,7 @@ def _borders(given: Mapping[str, Sequence[float]] | None, sample: PixelSample) -
     for name in given or {}:
         if name not in known:
             raise OptionError(f"borders: {name!r} is no continuous driver of this sample.{did_you_mean(str(name), known)}")
+        stratify(sample.frame[name], "quantile", 2, borders=(given or {})[name])
     return dict(sorted((given or {}).items()))
 
 
@@ -175,12 +176,20 @@ class Cut:
 
 
 def stratify_of(part: PixelSample, driver: str, method: SearchMethod, classes: int, own: Mapping[str, Sequence[float]]) -> Cut:
-    """Return a driver's strata by its own borders where it has some, else by the rule."""
+    """Return a driver's strata by its own borders where it has some, else by the rule.
+
+    A group that lies whole between two of the borders is one stratum.
+    """
     column = part.frame[driver]
     constant = not isinstance(column.dtype, pd.CategoricalDtype) and column.nunique() < 2
     if constant:
         return Cut(np.zeros(part.n, dtype=np.int64), [f"{column.iloc[0]:.6g}"], None)
-    return Cut(*stratify(column, method, classes, y=part.y, borders=own.get(driver)))
+    inner = own.get(driver)
+    if inner is not None:
+        low, high = float(column.min()), float(column.max())
+        if not any(low <= border < high for border in inner):
+            return Cut(np.zeros(part.n, dtype=np.int64), class_names(np.array([low, high])), np.array([low, high]))
+    return Cut(*stratify(column, method, classes, y=part.y, borders=inner))
 
 
 class _Group:

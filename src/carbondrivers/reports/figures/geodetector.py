@@ -19,6 +19,10 @@ from carbondrivers.reports.style import journal as journal_of
 
 # A P that does not exist must look neither like a small nor like a large one.
 _WITHOUT_P = "//////"
+_CLEAR = (
+    " An open bar whose whisker is clear of 0: the means of these strata differ, but a response as smooth as this one would "
+    "often differ as much between strata that it has no tie to."
+)
 SHIFTED_KEY = "filled: P < 0.05, corrected for spatial autocorrelation"
 
 
@@ -125,7 +129,11 @@ def _whiskers(result: GeodetectorResult, table: pd.DataFrame) -> str:
 def _judged(result: GeodetectorResult, table: pd.DataFrame) -> str:
     if not is_corrected(table):
         return "Open bars: naive P is 0.05 or more; naive, because it takes neighbouring rows as independent."
-    return "Open bars: P corrected for spatial autocorrelation is 0.05 or more. Whiskers: interval that allows for it."
+    clear = (table["p_eff"] >= 0.05) & (table["ci_eff_low"] > 0.0)
+    return (
+        "Open bars: P corrected for spatial autocorrelation is 0.05 or more. Whiskers: interval of the share of these strata, "
+        f"errors within them autocorrelated.{_CLEAR if clear.any() else ''}"
+    )
 
 
 def _rarer_marks(table: pd.DataFrame) -> list[Mark]:

@@ -12,6 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
+from carbondrivers.attribution.geodetector_group import AS_GIVEN
 from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.panels import Page, text_width
@@ -98,6 +99,8 @@ def triangle_page(result: GeodetectorResult, group: str, journal: Journal) -> Pa
 def strata_words(result: GeodetectorResult) -> str:
     """Return how continuous drivers were cut, from the result's parameters."""
     method, classes = (result.parameters.get(key) for key in ("method", "classes"))
+    if (result.factors["method"].dropna() == AS_GIVEN).all():
+        return "strata as given"
     return f"strata: {method}, {classes} classes" if method and classes else "strata as given"
 
 

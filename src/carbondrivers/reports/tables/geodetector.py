@@ -10,6 +10,10 @@ from carbondrivers.reports.registry import Table, table_of
 _ADJUSTMENTS = {"bh": "BH", "holm": "Holm"}
 NAIVE = "Naive: every row counts as independent."
 CORRECTED = "Corrected: judged against a response with the same autocorrelation and no tie to the strata."
+SHARE = (
+    "Corrected share: of strata as they are, errors autocorrelated. Its interval can be clear of 0 where the corrected "
+    "P is large: the means differ, but so smooth a response would often differ as much between strata that it has no tie to."
+)
 
 
 @table_of(GeodetectorResult)
@@ -57,7 +61,7 @@ def _factors(result: GeodetectorResult) -> Table:
         "geodetector_factors",
         f"Factor detector: share of {_response(result)} explained by each driver (q)",
         _by_q(result.factors),
-        (_how(result.factors),),
+        (_how(result.factors), SHARE) if result.factors["epsilon2_eff"].notna().any() else (_how(result.factors),),
         headings(result),
         _shown(result.factors, columns),
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
+from carbondrivers.attribution.geodetector_group import AS_GIVEN
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
 from carbondrivers.reports.words import number, p_text
@@ -52,6 +53,8 @@ def _cut(result: GeodetectorResult) -> str:
     how, classes = (result.parameters.get(key) for key in ("method", "classes"))
     if how is None:
         return "Strata are the classes of grids."
+    if (result.factors["method"].dropna() == AS_GIVEN).all():
+        return "Strata are the classes of the drivers, as they are."
     where = _WHERE[str(result.parameters.get("cut", "groups"))]
     return f"Continuous drivers were cut into {classes} classes ({how}) {where}; categorical drivers are strata as they are."
 
