@@ -50,9 +50,9 @@ SHARES = (
 )
 SPREAD = (
     "Intervals are percentiles over {units} drawn anew, at the chosen number of trees; the range over seeds alone is several "
-    "times too narrow. Importance and scores were computed on the folds that also chose the number of trees, which flatters "
-    "them slightly."
+    "times too narrow."
 )
+CHOSEN = "Importance and scores were computed on the folds that also chose the number of trees, which flatters them slightly."
 FLOOR = (
     "The noise floor is what the strongest of as many unrelated drivers with the same values and the same spatial pattern "
     "collects; a driver below it is not distinguishable from noise."
@@ -375,7 +375,7 @@ def _notes(sample: PixelSample, work: _Work, inputs: tuple[str, ...]) -> tuple[s
         "rows": "single rows (there are no coordinates)",
     }
     kinds = " or ".join(words for kind, words in units.items() if kind in work.kinds)
-    said = [SHARES, SPREAD.format(units=kinds)]
+    said = [SHARES, SPREAD.format(units=kinds), *([CHOSEN] if work.plan.n_trees is None else [])]
     if work.plan.shadow_sets:
         said += [FLOOR] if sample.coordinates else [FLOOR, SHUFFLED]
     if work.cut:
