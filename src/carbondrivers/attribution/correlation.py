@@ -72,7 +72,7 @@ class CorrelationResult(Result):
     title="Pearson, partial and multiple correlation",
     takes="sample",
     result=CorrelationResult,
-    version="4",
+    version="5",
     citation="Clifford, P., Richardson, S., Hemon, D. (1989). Assessing the significance of the correlation between two "
     "spatial processes. Biometrics 45, 123-134.",
 )
