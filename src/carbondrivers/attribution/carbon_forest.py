@@ -324,7 +324,9 @@ class _Work:
         at = [years.get(year, 0) for year in table["year"]]
         ends = np.array([self.bootstrap.interval(drawn[:, i]) for i in at])
         base = table["total"].where(table["total"].notna(), table["estimate"]).to_numpy(dtype=np.float64)
-        return maps, table.assign(ci_low=base * ends[:, 0], ci_high=base * ends[:, 1])
+        # A total below nought turns the relative ends round.
+        low, high = np.sort(base[:, None] * ends, axis=1).T
+        return maps, table.assign(ci_low=low, ci_high=high)
 
     def notes(self, made: dict[str, Folds], mapped: Layers | None, totals: pd.DataFrame) -> tuple[str, ...]:
         """Return what a reader must know."""
