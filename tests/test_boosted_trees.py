@@ -332,3 +332,11 @@ def test_xgboost_grown_in_steps_is_that_of_its_own_training() -> None:
     test = xgboost.DMatrix(codes, feature_types=on.kinds)
     np.testing.assert_array_equal(own.predict(codes), bare.predict(test).astype(np.float64) + own.base)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(own)).predict(codes), own.predict(codes))
+
+
+def test_columns_in_another_order_are_named_before_classes_are() -> None:
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame({"rain": rng.normal(size=60), "cover": pd.Categorical(rng.choice(["crop", "grass"], 60))})
+    model = BoostedTrees(n_trees=5).fit(table, table["rain"])
+    with pytest.raises(ValueError, match="Feature names must be in the same order"):
+        model.predict(table[["cover", "rain"]])

@@ -178,3 +178,26 @@ def test_report_is_clean() -> None:
 def test_bad_input_is_named(options: dict[str, object], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         carbon_forest(plots(60), **(QUICK | options))  # type: ignore[arg-type]
+
+
+def test_a_doubled_driver_and_a_response_of_two_values_are_named() -> None:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(rng.uniform(size=(60, 4)), columns=["x", "y", "npp", "dem"])
+    frame["copy"], frame["carbon"] = np.exp(frame["npp"]), (frame["npp"] > 0.5) * 1.0
+    drivers = {"npp": "vegetation", "copy": "vegetation", "dem": "topography"}
+    sample = PixelSample.from_frame(frame, response="carbon", drivers=drivers, coordinates=("x", "y"))
+    notes = carbon_forest(sample, preset="r", trees=10, n=3, size=0.3).notes
+    assert "copy and npp order the rows alike: how they share importance is arbitrary." in notes
+    assert any("carbon has two values only" in note for note in notes)
+
+
+def test_intervals_of_a_total_below_nought_are_in_order() -> None:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(rng.uniform(size=(80, 4)), columns=["x", "y", "rain", "dem"])
+    frame["nep"] = -5.0 - 10.0 * frame["rain"]
+    drivers = {"rain": "climate", "dem": "topography"}
+    sample = PixelSample.from_frame(frame, response="nep", drivers=drivers, coordinates=("x", "y"))
+    at = {"y": np.arange(5.0), "x": np.arange(5.0)}
+    layers = {name: xr.DataArray(rng.uniform(size=(5, 5)), coords=at, dims=("y", "x")) for name in drivers}
+    table = carbon_forest(sample, preset="r", trees=20, n=3, size=0.3, layers=layers).totals
+    assert (table["estimate"] < 0).all() and (table["ci_low"] <= table["ci_high"]).all()

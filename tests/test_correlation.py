@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from carbondrivers.attribution import correlate
 from carbondrivers.datasets import PixelSample
-from carbondrivers.errors import DataError, OptionError
+from carbondrivers.errors import DataError, DataWarning, OptionError
 from carbondrivers.reports import texts
 
 from .conftest import REFERENCE
@@ -191,3 +191,12 @@ def test_effective_size_of_the_modified_t_test() -> None:
         correlate(sample, classes=13)
     with pytest.raises(OptionError, match="effective must be one of"):
         correlate(sample, effective="bretherton")
+
+
+def test_no_correction_in_one_place_is_said() -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(30, 2)), columns=["nep", "rain"]).assign(x=1.0, y=2.0)
+    with pytest.warns(DataWarning, match="repeat the coordinates"):
+        sample = PixelSample.from_frame(frame, response="nep", drivers={"rain": "climate"}, coordinates=("x", "y"))
+    row = correlate(sample).correlations.iloc[0]
+    assert np.isnan(row["p_eff"]) and row["note"] == "no corrected P: all rows lie in one place"

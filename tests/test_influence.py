@@ -340,3 +340,23 @@ def test_step_takes_a_part_of_nep_for_the_twin(tmp_path: Path) -> None:
     at = npp.sel(y=frame["y"].to_xarray(), x=frame["x"].to_xarray()).to_numpy()
     np.testing.assert_allclose(frame["npp"], at, rtol=1e-12)
     assert "npp" not in [d.name for d in inputs.sample.drivers]
+
+
+def test_step_takes_a_column_of_the_table_for_the_twin(tmp_path: Path) -> None:
+    sample = region(4, 80)
+    sample.frame.assign(npp=2.0 * sample.frame["rain"]).to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "study.toml").write_text(
+        'schema = 1\n[study]\ntitle = "T"\n[table]\nfile = "t.csv"\ncoordinates = ["x", "y"]\n[response]\nname = "nep"\n'
+        '[drivers]\nwarm = { category = "climate" }\nrain = { category = "climate" }\n[analyses.boosted_trees]\ntwin = "npp"\n'
+    )
+    made = Inputs(load_study(tmp_path / "study.toml"), 1).sample
+    np.testing.assert_allclose(made.frame["npp"], 2.0 * made.frame["rain"])
+
+
+def test_only_a_chosen_number_of_trees_flatters(found: InfluenceResult) -> None:
+    assert found.parameters["n_trees"] is not None and not any("flatters" in note for note in found.notes)
+
+
+def test_no_other_seeds_are_needed() -> None:
+    table = influence(region(4, 100), **(QUICK | {"seeds": 0, "shadow_sets": 0})).influence
+    np.testing.assert_array_equal(table[["seed_low", "seed_high"]], table[["share", "share"]])

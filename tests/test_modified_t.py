@@ -136,7 +136,8 @@ def test_few_points_and_clusters_bound_the_number_of_classes() -> None:
     pairs = np.repeat(rng.uniform(size=(50, 2)), 2, axis=0)
     pairs[::2] += 1e-6 * rng.normal(size=(50, 2))
     assert distance_classes(pairs).classes == 25
-    assert distance_classes(np.repeat(rng.uniform(size=(60, 2)), 2, axis=0)).classes == 13
+    # Thirteen, and one for the rows of one place.
+    assert distance_classes(np.repeat(rng.uniform(size=(60, 2)), 2, axis=0)).classes == 14
 
 
 @pytest.mark.slow
@@ -193,3 +194,15 @@ def test_bad_input_is_named(change: dict[str, object], error: type[Exception], w
 def test_grids_must_fit() -> None:
     with pytest.raises(DataError, match="grids of one shape"):
         modified_t_grid(np.zeros((3, 4)), np.zeros((4, 3)))
+
+
+def test_rows_of_one_place_do_not_pass_for_places() -> None:
+    """Forty places of four rows each: fields of the places alone agree by chance as often as they should."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(200):
+        xy = np.repeat(rng.uniform(0.0, 100.0, (40, 2)), 4, axis=0)
+        x, y = (np.repeat(rng.normal(size=40), 4) + 0.5 * rng.normal(size=160) for _ in range(2))
+        found.append(modified_t(x, y, xy))
+    assert np.mean([one.p < 0.05 for one in found]) < 0.08
+    assert 40 < np.mean([one.ess for one in found]) < 75

@@ -529,3 +529,14 @@ def test_options_that_name_drivers_are_held_to_them(tmp_path: Path, option: str,
     with pytest.raises(StudyError) as caught:
         load_study(path, None)
     assert message in str(caught.value)
+
+
+def test_a_twin_is_looked_for_in_the_table(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("lon,lat,nep,map_mm,igbp,npp\n1,2,3,4,5,6\n")
+    asked = TABLE + '\n[analyses.boosted_trees]\ntwin = "npp"\n'
+    assert data_problems(tmp_path, asked) == []
+    (missing,) = data_problems(tmp_path, asked.replace("npp", "nppp"))
+    assert "analyses.boosted_trees.twin: t.csv has no column 'nppp'; did you mean 'npp'?" in missing
+    (driver,) = data_problems(tmp_path, asked.replace("npp", "precipitation"))
+    (response,) = data_problems(tmp_path, asked.replace('"npp"', '"nep"'))
+    assert "'precipitation' is a driver" in driver and "'nep' is the response" in response

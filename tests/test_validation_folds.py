@@ -14,7 +14,7 @@ from carbondrivers.attribution.fold_rows import out_of_fold_residuals
 from carbondrivers.attribution.validation_folds import KINDS, make_folds
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.datasets.variogram import empirical_variogram
-from carbondrivers.errors import DataError, OptionError
+from carbondrivers.errors import DataError, DataWarning, OptionError
 
 DRIVERS = ["TEM", "PRE", "SOM", "GDP"]
 
@@ -203,3 +203,18 @@ def test_residuals_come_from_models_that_did_not_see_the_row() -> None:
     rows, left = out_of_fold_residuals(smooth(200))
     assert np.array_equal(np.sort(rows), np.arange(200))
     assert left.std() > 0.5  # in-sample residuals of such trees would be far smaller
+
+
+def test_too_few_rows_for_a_variogram_are_said_and_one_place_is_refused() -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.uniform(0.0, 100.0, size=(30, 4)), columns=["x", "y", "rain", "nep"])
+    sample = PixelSample.from_frame(frame, response="nep", drivers={"rain": "climate"}, coordinates=("x", "y"))
+    for residuals in (frame["nep"].to_numpy(), None):
+        folds = make_folds(sample, kind="spatial_blocks", n=5, residuals=residuals)
+        assert folds.n == 5 and "Too few rows for a variogram: blocks are a tenth of the extent wide" in folds.note
+    with pytest.warns(DataWarning, match="repeat the coordinates"):
+        heap = PixelSample.from_frame(
+            frame.assign(x=1.0, y=1.0), response="nep", drivers={"rain": "climate"}, coordinates=("x", "y")
+        )
+    with pytest.raises(DataError, match="all rows lie in one place"):
+        make_folds(heap, kind="spatial_blocks", n=5)

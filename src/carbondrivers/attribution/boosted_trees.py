@@ -238,6 +238,12 @@ class BoostedTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self._classes: dict[int, Any] = _classes_of(X, self.categorical)
         if not self._classes or getattr(X, "ndim", 0) != 2:
             return X
+        if (
+            not fitting
+            and isinstance(X, pd.DataFrame)
+            and list(X.columns) != list(getattr(self, "feature_names_in_", X.columns))
+        ):
+            return X  # Other columns than those of the fit are refused by their names, before classes are looked for.
         frame = X.copy(deep=False) if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
         for j, classes in self._classes.items():
             if j < frame.shape[1]:

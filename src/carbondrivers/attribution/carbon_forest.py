@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carbondrivers.attribution.applicability import Applicability, applicability
 from carbondrivers.attribution.cross_validation import RANDOM, Plots, out_of_fold, place_table, point_table, score_table
-from carbondrivers.attribution.design_matrix import design_of
+from carbondrivers.attribution.design_matrix import design_of, same_order
 from carbondrivers.attribution.fold_rows import row_order
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.random_forest import CarbonStorageForest, Preset
@@ -324,7 +324,9 @@ class _Work:
         at = [years.get(year, 0) for year in table["year"]]
         ends = np.array([self.bootstrap.interval(drawn[:, i]) for i in at])
         base = table["total"].where(table["total"].notna(), table["estimate"]).to_numpy(dtype=np.float64)
-        return maps, table.assign(ci_low=base * ends[:, 0], ci_high=base * ends[:, 1])
+        # A total below nought turns the relative ends round.
+        low, high = np.sort(base[:, None] * ends, axis=1).T
+        return maps, table.assign(ci_low=low, ci_high=high)
 
     def notes(self, made: dict[str, Folds], mapped: Layers | None, totals: pd.DataFrame) -> tuple[str, ...]:
         """Return what a reader must know."""
@@ -332,6 +334,7 @@ class _Work:
         augmented = int((~self.plots.measured).sum())
         if self.small:
             said.append(f"No forest of its own, because of fewer than {LEAST_ROWS} rows or one value: {', '.join(self.small)}.")
+        said += same_order(self.x, self.design)
         if augmented:
             said.append(
                 f"{augmented:,} of {self.sample.n:,} rows were made from plots: they train, and are never scored."

@@ -72,7 +72,7 @@ class CorrelationResult(Result):
     title="Pearson, partial and multiple correlation",
     takes="sample",
     result=CorrelationResult,
-    version="4",
+    version="5",
     citation="Clifford, P., Richardson, S., Hemon, D. (1989). Assessing the significance of the correlation between two "
     "spatial processes. Biometrics 45, 123-134.",
 )
@@ -183,6 +183,7 @@ class _Group:
         self.y = unit_columns(part.y[:, None])[:, 0]
         self.x = unit_columns(part.frame[drivers].to_numpy(dtype=np.float64))
         self.at = _places(part, effective, classes)
+        self.one_place = part.coordinates is not None and self.n > 2 and self.at is None
 
     def rows(self, kind: CorrelationKind, controls: Sequence[str]) -> pd.DataFrame:
         """Return one row a driver."""
@@ -215,6 +216,8 @@ class _Group:
         size = _size(y, x, self.at)
         if self.at and not note and not size - 2.0 - len(held) >= 1.0:
             note = "no corrected P: too few effective observations for a test"
+        elif self.one_place and not note:
+            note = "no corrected P: all rows lie in one place"
         return r, len(held), size, note
 
     def multiple(self) -> dict[str, object]:

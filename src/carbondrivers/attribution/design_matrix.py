@@ -89,3 +89,14 @@ def _one_hot(given: NDArray[np.generic], levels: tuple[str, ...]) -> tuple[Float
     table = np.full((len(different), len(levels)), np.nan)
     table[at >= 0] = np.eye(len(levels))[at[at >= 0]]
     return table[places.reshape(-1)], ((at < 0) & ~missing)[places.reshape(-1)]
+
+
+def same_order(x: Floats, design: Design) -> list[str]:
+    """Return a sentence on each set of continuous drivers that order the rows alike; x (n, columns)."""
+    alike: dict[bytes, list[str]] = {}
+    for column, owner in enumerate(design.owner):
+        if not design.levels[design.drivers[owner]]:
+            ranks = np.unique(x[:, column], return_inverse=True)[1]
+            alike.setdefault(ranks.tobytes(), []).append(design.drivers[owner])
+    sets = [" and ".join(names) for names in alike.values() if len(names) > 1]
+    return [f"{names} order the rows alike: how they share importance is arbitrary." for names in sets]

@@ -50,9 +50,9 @@ SHARES = (
 )
 SPREAD = (
     "Intervals are percentiles over {units} drawn anew, at the chosen number of trees; the range over seeds alone is several "
-    "times too narrow. Importance and scores were computed on the folds that also chose the number of trees, which flatters "
-    "them slightly."
+    "times too narrow."
 )
+CHOSEN = "Importance and scores were computed on the folds that also chose the number of trees, which flatters them slightly."
 FLOOR = (
     "The noise floor is what the strongest of as many unrelated drivers with the same values and the same spatial pattern "
     "collects; a driver below it is not distinguishable from noise."
@@ -60,7 +60,8 @@ FLOOR = (
 SHUFFLED = "The rows have no coordinates: shadows are shuffled rows, which a smooth driver beats too easily."
 CUT = (
     "Groups cut on the response ({names}): the expected share is what the same cut gives where one law holds everywhere; only "
-    "a departure from it speaks for another law."
+    "a departure from it speaks for another law. R2 of the cut alone takes what the trees of the whole sample miss for noise: "
+    "where they miss much it is too low, and a group above it proves nothing."
 )
 
 
@@ -375,7 +376,7 @@ def _notes(sample: PixelSample, work: _Work, inputs: tuple[str, ...]) -> tuple[s
         "rows": "single rows (there are no coordinates)",
     }
     kinds = " or ".join(words for kind, words in units.items() if kind in work.kinds)
-    said = [SHARES, SPREAD.format(units=kinds)]
+    said = [SHARES, SPREAD.format(units=kinds), *([CHOSEN] if work.plan.n_trees is None else [])]
     if work.plan.shadow_sets:
         said += [FLOOR] if sample.coordinates else [FLOOR, SHUFFLED]
     if work.cut:

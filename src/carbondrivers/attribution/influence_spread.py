@@ -118,7 +118,8 @@ def _centred(curve: Floats, grid: Floats, values: Floats) -> Floats:
 
 def reseeded(task: Task, settings: TreeSettings, trees: int, seeds: int, seed: int) -> Floats:
     """Return influence by other seeds of the bagging, (seeds, p)."""
-    return np.array([shares_of(task.fit(settings, trees, seed + 1 + i).gains()) for i in range(seeds)])
+    drawn = [shares_of(task.fit(settings, trees, seed + 1 + i).gains()) for i in range(seeds)]
+    return np.array(drawn).reshape(seeds, len(task.names))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -89,12 +89,15 @@ class PointClasses:
     def __init__(self, xy: Floats, classes: int | None = None) -> None:
         self.xy, self.n = xy, len(xy)
         self._largest = max(float(distance.max()) for _, distance in self._distances())
-        self.classes = classes or class_count(self._largest, neighbour_distance(xy), self.n)
+        # Rows of one place are more alike than any neighbours: by default they have a class of their own.
+        self._repeats = int(classes is None and len(np.unique(xy, axis=0)) < self.n)
+        self.classes = classes or class_count(self._largest, neighbour_distance(xy), self.n) + self._repeats
 
     @cached_property
     def bounds(self) -> Floats:
-        """Upper bounds of the classes, (classes,)."""
-        return self._largest * np.arange(1, self.classes + 1) / self.classes
+        """Upper bounds of the classes, (classes,); the first is nought where places are repeated."""
+        wide = self.classes - self._repeats
+        return self._largest * np.arange(1 - self._repeats, wide + 1) / wide
 
     @cached_property
     def counts(self) -> Floats:
@@ -255,11 +258,11 @@ def distance_classes(xy: Floats, *, classes: int | None = None, geographic: bool
     Parameters
     ----------
     xy
-        Coordinates, (n, 2), finite, all different; longitude and latitude where `geographic`: longitudes are then shortened
+        Coordinates, (n, 2), finite, not all the same; longitude and latitude where `geographic`: longitudes are then shortened
         by the cosine of the mean latitude.
     classes
         Number of classes of equal width, 2 or more; None: none wider than two neighbour distances, 13 at least and a quarter of
-        the points at most.
+        the points at most, and one more for rows of one place.
     geographic
         Whether the coordinates are degrees.
 

@@ -55,6 +55,7 @@ READING = (
     "rows nearby. Neither replaces the other; the gap is the R2 of random folds less that of the others."
 )
 NO_PLACES = "The rows have no coordinates: how the relation carries to another place cannot be tested."
+TWO_VALUES = "{response} has two values only: it was taken for a measured response, not for classes, and scored as such."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -212,6 +213,8 @@ def score_units(sample: PixelSample, made: dict[str, Folds]) -> Codes:
 def fold_notes(made: dict[str, Folds], sample: PixelSample) -> tuple[str, ...]:
     """Return what a reader must know of the folds."""
     said = [f"{kind.replace('_', ' ').capitalize()}: {folds.note}" for kind, folds in made.items() if folds.note]
+    if len(np.unique(sample.y)) == 2:
+        said.append(TWO_VALUES.format(response=sample.response.title))
     return (READING if len(made) > 1 else NO_PLACES, *dict.fromkeys(said))
 
 

@@ -213,7 +213,7 @@ class _Maker:
         self, sample: PixelSample, n: int, size: float | None, buffer: float | None, seed: int, said: list[str]
     ) -> None:
         self.sample, self.n, self.size, self.seed, self.said = sample, n, size, seed, said
-        self.buffer, self.order = buffer, row_order(sample)
+        self.buffer, self.order, self.too_few = buffer, row_order(sample), False
         self.rng = np.random.default_rng(seed)
 
     def random(self) -> Folds:
@@ -236,6 +236,8 @@ class _Maker:
 
     def blocks(self, kind: str, residuals: ArrayLike | None) -> Folds:
         flat, found = plane(self.sample), None
+        if not np.ptp(flat, axis=0).any():
+            raise DataError("all rows lie in one place: no spatial folds can be made; leave the coordinates out of the sample")
         side = self.size
         if side is None:
             found = self._variogram(residuals)
@@ -292,24 +294,28 @@ class _Maker:
     def _variogram(self, residuals: ArrayLike | None) -> Variogram | None:
         xy = self._xy()
         if residuals is None:
-            if self.sample.n < LEAST_POINTS:
+            self.too_few = self.sample.n < LEAST_POINTS
+            if self.too_few:
                 return None
             rows, left = out_of_fold_residuals(self.sample, seed=self.seed)
         else:
             rows, left = self.order, np.asarray(residuals, dtype=np.float64)[self.order]
         if not np.ptp(left) > 1e-12 * float(np.abs(self.sample.y).max()):
             return None
-        return empirical_variogram(xy[rows, 0], xy[rows, 1], left, crs=self.sample.crs, seed=self.seed)
+        try:
+            return empirical_variogram(xy[rows, 0], xy[rows, 1], left, crs=self.sample.crs, seed=self.seed)
+        except DataError:
+            # A small sample has too few pairs of rows: the extent decides, as where no dependence is seen.
+            self.too_few = True
+            return None
 
     def _side(self, found: Variogram | None, extent: float) -> float:
         """Return the side of the blocks that the range of the residuals asks for, and say what it rests on."""
         widest, tenth = extent / WIDEST, extent / BLOCKS_ACROSS
         unit = found.unit if found else "units of the coordinates"
         if found is None or np.isnan(found.range):
-            self.said.append(
-                "No spatial dependence is seen in the residuals: blocks are a tenth of the extent wide "
-                f"({shown(tenth)} {unit})."
-            )
+            why = "Too few rows for a variogram" if self.too_few else "No spatial dependence is seen in the residuals"
+            self.said.append(f"{why}: blocks are a tenth of the extent wide ({shown(tenth)} {unit}).")
             return tenth
         if found.range <= widest:
             self.said.append(f"Blocks are as wide as the practical range of the residuals ({shown(found.range)} {unit}).")
@@ -325,8 +331,8 @@ class _Maker:
         if given is None:
             if not _partition(self.sample):
                 raise DataError(
-                    "folds of kind 'group' need groups that each row is in exactly one of: give groups, a categorical driver "
-                    "or one label a row"
+                    "folds of kind 'group' need groups, two or more, with each row in exactly one: give such groups, a "
+                    "categorical driver or one label a row"
                 )
             return numbered(self.sample.memberships.to_numpy(dtype=np.int64))
         if isinstance(given, str):

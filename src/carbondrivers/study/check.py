@@ -198,7 +198,7 @@ def check_data(study: LoadedStudy) -> list[Problem]:
     study
         From ``load_study``.
     """
-    found = list(_crs_problems(study.spec))
+    found = [*_crs_problems(study.spec), *_twin_problems(study.spec)]
     if study.spec.table:
         found += _table_problems(study)
     elif study.spec.kind == "rasters":
@@ -241,6 +241,18 @@ def _crs_problems(spec: StudySpec) -> Found:
             yield path, str(error)
 
 
+def _twins(spec: StudySpec) -> list[tuple[KeyPath, str]]:
+    """Return where each twin of the response is named."""
+    named = {step: getattr(options, "twin", None) for step, options in spec.analyses.items()}
+    return [(("analyses", step, "twin"), str(name)) for step, name in named.items() if name]
+
+
+def _twin_problems(spec: StudySpec) -> Found:
+    for path, name in _twins(spec):
+        if name == spec.response.name or name in spec.drivers:
+            yield path, f"{name!r} is {'the response' if name == spec.response.name else 'a driver'}: name another variable"
+
+
 def _table_problems(study: LoadedStudy) -> Found:
     from carbondrivers.datasets.tables import table_columns
 
@@ -257,6 +269,7 @@ def _table_problems(study: LoadedStudy) -> Found:
     places += [(("table", "coordinates"), name) for name in spec.table.coordinates or ()]
     places += [(("table", key), name) for key in ("time", "weights") if (name := getattr(spec.table, key))]
     variables = {spec.response.name, *spec.drivers}
+    places += [(path, name) for path, name in _twins(spec) if name not in variables]
     places += [(("groups", n, "column"), g.column) for n, g in spec.groups.items() if g.column not in variables]
     for path, name in places:
         if name not in known:

@@ -139,7 +139,7 @@ class Inputs:
 
         if self.spec.table is None:
             raise DataError("this study has no table: set [table] file")
-        file, columns = self.spec.table.file, self.spec.table_columns()
+        file, columns = self.spec.table.file, {name: name for name in self.extras} | self.spec.table_columns()
         read = read_table(resolve(self.study.root, file), list(dict.fromkeys(columns.values())))
         for note in read.notes:
             warnings.warn(f"{file}: {note}", DataWarning, stacklevel=2)
