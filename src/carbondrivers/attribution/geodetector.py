@@ -85,8 +85,7 @@ class GeodetectorResult(Result):
     factors : pandas.DataFrame
         One row a group and driver: q with its interval (noncentral F), epsilon2 with its interval from blocks of space,
         omega2, test, P adjusted within the group; then share, interval (``ci_eff_low``, ``ci_eff_high``) and test knowing
-        about autocorrelation. The interval from blocks holds the share too seldom where rows of neighbouring blocks
-        resemble each other.
+        about autocorrelation. The interval from blocks is widened by what neighbouring blocks share.
     interactions : pandas.DataFrame
         One row a group and pair: the two single q's, q of the crossing, verdict, classic type, and the non-additive part
         (``estimate``: its share of the response's sum of squares, less what chance makes) with interval and test.
@@ -118,7 +117,7 @@ class GeodetectorResult(Result):
     title="Geodetector: factors, interactions, risks, ecological detector",
     takes="sample",
     result=GeodetectorResult,
-    version="4",
+    version="5",
     citation="Wang, J.F. et al. (2016). A measure of spatial stratified heterogeneity. Ecological Indicators 67, 250-256.",
 )
 def detect(

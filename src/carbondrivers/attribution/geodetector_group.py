@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from carbondrivers.attribution.geodetector_bootstrap import epsilon2_interval
+from carbondrivers.attribution.geodetector_bootstrap import epsilon2_interval, widened
 from carbondrivers.attribution.geodetector_classic import Variant, classic_q, moved, wang2016
 from carbondrivers.attribution.geodetector_moments import Codes, Moments, cell_moments, pair_moments, q_of
 from carbondrivers.attribution.geodetector_null import Trial, chance_p
@@ -21,6 +21,7 @@ from carbondrivers.attribution.geodetector_rows import Row, ecological_row, fact
 from carbondrivers.attribution.geodetector_spatial import (
     FACTOR_SIDE,
     PAIR_SIDE,
+    Blocks,
     Places,
     centred_form,
     corrected_test,
@@ -96,6 +97,8 @@ class Group:
         self.moments = {d: cell_moments(self.y, cut.codes, cut.cells, self.weights) for d, cut in self.cuts.items()}
         self.places = {side: _places(part, side) for side in (FACTOR_SIDE, PAIR_SIDE)} if self.total > 0.0 else {}
         self.units = self._units()
+        where = self.places.get(FACTOR_SIDE)
+        self.blocks = None if self.units is None or where is None else Blocks.of(where, self.units.codes, self.weights)
         self._among: dict[str, Floats | None] = {}
 
     @property
@@ -184,8 +187,19 @@ class Group:
             row["note"] = TOO_FEW
         if self.units is not None and tested:
             found = epsilon2_interval(self.y, cut.codes, cut.cells, self.units, self.options.bootstrap, self.weights)
+            found = self._widened(found, cut, moments)
             row |= {"epsilon2_low": found[0], "epsilon2_high": found[1]}
         return row
+
+    def _widened(self, ends: tuple[float, float], cut: Cut, moments: Moments) -> tuple[float, float]:
+        """Return the interval of epsilon2 over blocks, wider by what neighbouring blocks share where rows have places."""
+        where = self.places.get(FACTOR_SIDE)
+        if self.blocks is None or where is None or not np.isfinite(ends[0]):
+            return ends
+        # What each row adds to q, but for a factor.
+        adds = (1.0 - q_of(moments)) * (self.y - moments.centre) ** 2 - (self.y - moments.mean[cut.codes]) ** 2
+        spread = self.blocks.spread(fitted_correlations(adds, where)) if np.ptp(adds) > 1e-12 else 1.0
+        return widened(ends, spread, self.blocks.count, self.options.bootstrap.confidence)
 
     def _published(self, moments: Moments) -> Row:
         """Return another test than the central F, where it was asked for; q too where a package computes another one."""

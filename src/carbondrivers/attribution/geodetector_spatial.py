@@ -137,16 +137,66 @@ def sums_among(
     lattice = np.zeros((cells, *inner))
     lattice[:, places.occupied // shape[1], places.occupied % shape[1]] = table.T
     spectra = fft.rfft2(lattice, s=shape).reshape(cells, -1).view(np.float64)
-    # The half of the spectrum that is not kept repeats the other, but for its first column (and the last of an even width).
-    twice = np.full(shape[1] // 2 + 1, 2.0)
-    twice[0] = 1.0
-    twice[-1] = 1.0 if shape[1] % 2 == 0 else 2.0
-    found = []
+    twice, found = _counted(shape), []
     for field in fields:
         share = np.repeat((field.spectrum * twice).ravel() / (shape[0] * shape[1]), 2)
         total = (spectra * share) @ spectra.T
         found.append((total + total.T) / 2.0 + np.diag(own * field.own))
     return found
+
+
+def _counted(shape: tuple[int, int]) -> Floats:
+    """Return how often each column of the half spectrum counts: its other half repeats all but the first (and an even last)."""
+    twice = np.full(shape[1] // 2 + 1, 2.0)
+    twice[0] = 1.0
+    twice[-1] = 1.0 if shape[1] % 2 == 0 else 2.0
+    return twice
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The power spectra of all rows together and of blocks of them, summed: what variances of sums over them need.
+
+    Attributes
+    ----------
+    whole, parts : numpy.ndarray
+        Over the half spectrum of the padded lattice.
+    own : float
+        Sum of the squared weights.
+    count : int
+        Number of blocks.
+    """
+
+    whole: Floats
+    parts: Floats
+    own: float
+    count: int
+
+    @classmethod
+    def of(cls, places: Places, codes: AnyCodes, weights: Floats | None = None) -> Blocks:
+        """Return those of rows in the blocks of `codes`, (n,), 0 to count - 1."""
+        shape, flat, count = places.at.shape, places.occupied[places.cell], int(codes.max()) + 1
+        weight = np.ones(len(flat)) if weights is None else weights
+        parts = np.zeros((shape[0], shape[1] // 2 + 1))
+        order = np.argsort(codes, kind="stable")
+        for rows in np.split(order, np.cumsum(np.bincount(codes, minlength=count))[:-1]):
+            if (flat[rows] == flat[rows[0]]).all():
+                # One place: the same power at every frequency.
+                parts += weight[rows].sum() ** 2
+                continue
+            spectrum = fft.rfft2(np.bincount(flat[rows], weight[rows], minlength=shape[0] * shape[1]).reshape(shape))
+            parts += spectrum.real**2 + spectrum.imag**2
+        whole = fft.rfft2(np.bincount(flat, weight, minlength=shape[0] * shape[1]).reshape(shape))
+        counted = _counted(shape) / (shape[0] * shape[1])
+        return cls((whole.real**2 + whole.imag**2) * counted, parts * counted, float((weight**2).sum()), count)
+
+    def spread(self, field: Correlations) -> float:
+        """Return by how much the standard error of a sum over a field exceeds that of a sum over independent blocks.
+
+        1 or more: resampled blocks know what rows of one block share, and nothing of what neighbouring blocks do.
+        """
+        whole, parts = (float((field.spectrum * power).sum()) + field.own * self.own for power in (self.whole, self.parts))
+        return float(np.sqrt(max(whole / parts, 1.0))) if parts > 0.0 else 1.0
 
 
 def corrected_test(share: float, form: Floats, df: int, rest: float, unit: float = 1.0) -> dict[str, float]:

@@ -76,7 +76,7 @@ def _corrected(result: GeodetectorResult) -> str:
         f" Beside every naive P stands one that allows for spatial autocorrelation, {how} (after Clifford, Richardson and "
         "Hemon 1989), and it decides on pairs and strata. The interval of the corrected share is that of a noncentral F with "
         "the mean and variance of sums of squares of errors with fitted correlations; the interval of epsilon² is from "
-        "resampled blocks of space, and too narrow where neighbouring blocks resemble each other."
+        "resampled blocks of space, widened by what neighbouring blocks share."
     )
 
 
