@@ -115,7 +115,11 @@ def test_output_below_a_file_cannot_be_made(folder: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals differ")
 def test_ctrl_c_stops_with_130_and_a_state_to_go_on_from(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "carbondrivers.cli", "demo", "-o", "out"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # Jobs of a shell in the background ignore Ctrl-C, and so would their children.
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     state = tmp_path / "out" / ".state"
     deadline = time.monotonic() + 120
     while not (state.is_dir() and any(p.name.startswith("describe-") for p in state.iterdir())):
