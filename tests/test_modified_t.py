@@ -9,11 +9,9 @@ import pandas as pd
 import pytest
 from scipy import fft
 
+from carbondrivers.attribution.distance_classes import LatticeClasses, PointClasses, distance_classes
 from carbondrivers.attribution.modified_t import (
     CAPPED,
-    LatticeClasses,
-    PointClasses,
-    distance_classes,
     dutilleul_size,
     modified_t,
     modified_t_grid,
@@ -85,7 +83,7 @@ def test_scattered_points_take_all_pairs_and_blocks_change_nothing(monkeypatch: 
     x, y = np.sin(xy[:, 0] / 9), np.cos(xy[:, 1] / 9) + 0.1 * rng.normal(size=150)
     assert isinstance(distance_classes(xy), PointClasses)
     whole = modified_t(x, y, xy)
-    monkeypatch.setattr("carbondrivers.attribution.modified_t._CHUNK", 1000)
+    monkeypatch.setattr("carbondrivers.attribution.distance_classes._CHUNK", 1000)
     assert modified_t(x, y, xy).ess == pytest.approx(whole.ess, rel=1e-13)
 
 

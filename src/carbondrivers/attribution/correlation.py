@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, stats
 
+from carbondrivers.attribution.distance_classes import Classes, checked_classes, distance_classes
 from carbondrivers.attribution.effective_size import Lags, lags, products, spatial_size
 from carbondrivers.attribution.inference import NAIVE_P, Floats, adjust_within, two_sided_t, upper_f
-from carbondrivers.attribution.modified_t import Classes, checked_classes, distance_classes, dutilleul_size_of
+from carbondrivers.attribution.modified_t import dutilleul_size_of
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import PixelSample
