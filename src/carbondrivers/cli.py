@@ -284,12 +284,12 @@ def _on_cluster(address: str | None) -> Iterator[None]:
 
     try:
         from distributed import Client
-        from distributed.comm import resolve_address
+        from distributed.comm.addressing import resolve_address
     except ImportError:
         raise OptionError("--cluster needs dask's distributed scheduler: pip install 'carbondrivers[cluster]'") from None
     try:
         # A client whose address has no meaning would stay behind as the one that everything is computed on.
-        resolve_address(address)  # type: ignore[no-untyped-call]
+        resolve_address(address)
         client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as error:
         raise OptionError(f"--cluster {address!r}: no scheduler answers there ({error}): start one (dask scheduler)") from None
