@@ -16,6 +16,7 @@ from carbondrivers.attribution.geodetector_spatial import (
     correlations,
     fitted_correlations,
     fixed_share,
+    pieces,
     places_of,
     sums_among,
 )
@@ -49,6 +50,17 @@ def test_independent_rows_are_their_own() -> None:
     assert np.abs(np.mean([model.at(np.arange(1.0, 20.0)) for model in found], axis=0)).max() < 0.1
 
 
+def test_white_noise_is_taken_for_white_and_weak_correlation_is_not() -> None:
+    # One field of white noise in twenty explains more than chance leaves.
+    rng = np.random.default_rng(15)
+    for xy in (_places(30), rng.uniform(0, 100, (300, 2))):
+        at = lags(xy, side=128)
+        assert sum(fitted(rng.normal(size=len(xy)), at).own == 1.0 for _ in range(40)) >= 34
+    at = lags(_places(40))
+    weak = [fitted(np.sqrt(0.9) * rng.normal(size=1600) + np.sqrt(0.1) * _noise(rng, 40, 3.0), at).own for _ in range(10)]
+    assert max(weak) < 1.0 and np.mean(weak) == pytest.approx(0.9, abs=0.05)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_no_field_contradicts_the_fit(seed: int) -> None:
     # Whatever is fitted to, a trend, few rows, ties: weights are not negative and add to one, the spectrum hardly negative.
@@ -62,7 +74,7 @@ def test_no_field_contradicts_the_fit(seed: int) -> None:
     assert min(model.own, model.gaussian.min(), model.exponential.min()) >= 0.0
     assert model.own + model.gaussian.sum() + model.exponential.sum() == pytest.approx(1.0, rel=1e-9)
     spectrum = fft.rfft2(kernel(model, at)).real
-    assert -spectrum[spectrum < 0].sum() < 0.02 * np.abs(spectrum).sum()
+    assert -spectrum[spectrum < 0].sum() <= 0.02 * np.abs(spectrum).sum()
 
 
 def test_drawn_fields_are_as_autocorrelated_as_the_response() -> None:
@@ -123,14 +135,14 @@ def test_spread_of_blocks_is_its_definition(weighted: bool) -> None:
     ("strata", "noise", "effect", "rows"),
     [
         (2.0, 0.0, 0.5, 0), (2.0, 1.0, 0.5, 0), (2.0, 2.0, 0.25, 0), (2.0, 2.0, 0.5, 0), (2.0, 2.0, 1.0, 0), (4.0, 2.0, 0.5, 0),
-        (2.0, 4.0, 0.5, 0), (2.0, 2.0, 0.5, 400),
+        (2.0, 4.0, 0.5, 0), (2.0, 2.0, 0.5, 400), (0.0, 0.0, 0.5, 0), (0.0, 2.0, 0.5, 0), (3.0, 3.0, 0.5, 0),
+        (1.0, 4.0, 1.0, 0), (4.0, 4.0, 1.0, 0), (2.0, 1.0, 0.5, 400), (2.0, 4.0, 0.5, 400),
     ],
 )  # fmt: skip
 def test_interval_of_the_share_covers(
     strata: float, noise: float, effect: float, rows: int, request: pytest.FixtureRequest
 ) -> None:
-    # Blocks of space by themselves held the share in 65 to 88 % of these fields; this interval in 93 to 98 %, and that of the
-    # blocks, widened by what neighbouring blocks share, in 88 to 99 %.
+    # Blocks of space by themselves held the share in 51 to 98 % of these fields.
     replicates = request.config.getoption("--replicates") or 60
     rng, side = np.random.default_rng(5), 40
     means = effect * np.linspace(-1, 1, 4) / np.linspace(-1, 1, 4).std()
@@ -148,12 +160,12 @@ def test_interval_of_the_share_covers(
         ends = epsilon2_interval(y - y.mean(), codes, 4, units, Bootstrap(200, 0.95, 1))
         adds = (1.0 - q_of(moments)) * (y - moments.centre) ** 2 - (y - moments.mean[codes]) ** 2
         spread = Blocks.of(places, units.codes).spread(fitted_correlations(adds, places))
-        low, high = widened(ends, spread, int(units.codes.max()) + 1, 0.95)
+        left = pieces(moments, sums_among(places, [field], codes, 4)[0], field.squares, 1.0)[1]
+        low, high = widened(ends, spread, int(units.codes.max()) + 1, left, 0.95)
         blocks += low <= truth <= high
     error = 4 * np.sqrt(0.05 * 0.95 / replicates)
-    # Errors of range 4 leave few independent pieces of 40 x 40 cells: blocks hold the share too seldom there even so.
-    assert (0.92 if noise < 4.0 else 0.85) - error < blocks / replicates
-    assert 0.92 - error < inside / replicates < min(0.985 + error, 1.001)
+    assert 0.92 - error < blocks / replicates
+    assert 0.92 - error < inside / replicates < min(0.97 + error, 1.001)
 
 
 def test_residuals_look_less_correlated_than_errors_and_the_fit_knows() -> None:

@@ -122,9 +122,27 @@ def test_interval_of_q_covers(request: pytest.FixtureRequest) -> None:
 def test_tail_of_a_quadratic_form(value: float) -> None:
     # One chi-square has a known tail; eight equal ones on either side have a symmetric difference.
     upper, lower = stats.chi2.sf(value + 6, 6), stats.chi2.cdf(value + 6, 6)
-    assert two_sided_tail(value, np.ones(6), 0.0) == pytest.approx(2 * min(upper, lower), abs=2e-4)
-    assert two_sided_tail(value, np.r_[np.ones(8), -np.ones(8)], 1.0) == pytest.approx(
-        two_sided_tail(-value, np.r_[np.ones(8), -np.ones(8)], 1.0), abs=1e-9
+    assert two_sided_tail(value, np.ones(6)) == pytest.approx(2 * min(upper, lower), abs=2e-4)
+    both = np.r_[np.ones(8), -np.ones(8)]
+    assert two_sided_tail(value, both) == pytest.approx(two_sided_tail(-value, both), abs=1e-9)
+
+
+@pytest.mark.parametrize("value", [-3.0, 0.3, 9.0])
+def test_tail_with_a_noncentral_part_and_an_estimated_variance(value: float) -> None:
+    # One side by itself is a noncentral chi-square, and beside an estimated variance an F.
+    upper = stats.ncx2.sf(value + 6 + 4, 6, 4.0)
+    found = two_sided_tail(value, np.ones(6), 4.0, np.array([1.0]))
+    assert found == pytest.approx(2 * min(upper, 1 - upper), abs=2e-4)
+    upper = stats.f.sf((value + 6) / 6, 6, 11.5)
+    assert two_sided_tail(value, np.ones(6), df=11.5) == pytest.approx(2 * min(upper, 1 - upper), abs=2e-4)
+    # Both sides alike are symmetric, and much that is explained makes a normal law of its own variance.
+    shared = np.array([0.7, -0.7])
+    assert two_sided_tail(value, np.array([1.0, -1.0]), 2.0, shared) == pytest.approx(
+        two_sided_tail(-value, np.array([1.0, -1.0]), 2.0, shared), abs=1e-9
+    )
+    wide = value * np.sqrt(4e6 * 1.4)
+    assert two_sided_tail(wide / 6, np.array([1.0, -1.0]), 1e6, shared) == pytest.approx(
+        2 * stats.norm.sf(abs(value) / 6), abs=2e-3
     )
 
 
@@ -134,7 +152,7 @@ def test_ecological_detector_is_the_same_either_way(pixels: pd.DataFrame) -> Non
     size = {f: int(c.max()) + 1 for f, c in codes.items()}
     one = pair_moments(y, codes, size)["soil", "landcover"]
     two = pair_moments(y, dict(reversed(codes.items())), size)["landcover", "soil"]
-    first, second = (ecological_test(t, additive(t), np.diag(t.count.ravel().astype(float))) for t in (one, two))
+    first, second = (ecological_test(t, additive(t), t.count.ravel().astype(float)) for t in (one, two))
     assert first["estimate"] == pytest.approx(-second["estimate"], rel=1e-9)
     assert first["p"] == pytest.approx(second["p"], rel=1e-6) and first["p"] < 1e-6
 
@@ -150,9 +168,70 @@ def test_equal_factors_are_seldom_found_different(effect: float, request: pytest
         a, b = rng.integers(0, 5, 500), rng.integers(0, 5, 500)
         y = effect * (levels[a] + levels[b]) + rng.normal(size=500)
         table = pair_moments(y, {"a": a, "b": b}, {"a": 5, "b": 5})["a", "b"]
-        found += ecological_test(table, additive(table), np.diag(table.count.ravel().astype(float)))["p"] < 0.05
+        found += ecological_test(table, additive(table), table.count.ravel().astype(float))["p"] < 0.05
     error = 3 * np.sqrt(0.05 * 0.95 / replicates)
     assert 0.03 - error < found / replicates < 0.07 + error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effect", [0.0, 0.1, 0.15, 0.3])
+@pytest.mark.parametrize("shape", [(2, 2), (2, 4), (2, 8), (3, 8), (5, 10), (2, 21)])
+def test_equal_factors_of_any_number_of_strata_are_seldom_found_different(
+    shape: tuple[int, int], effect: float, request: pytest.FixtureRequest
+) -> None:
+    replicates = request.config.getoption("--replicates") or 100
+    rng = np.random.default_rng(21)
+    levels = [np.linspace(-1, 1, k) / np.linspace(-1, 1, k).std() for k in shape]
+    found = 0
+    for _ in range(replicates):
+        a, b = (rng.integers(0, k, 500) for k in shape)
+        y = effect * (levels[0][a] + levels[1][b]) + rng.normal(size=500)
+        table = pair_moments(y, {"a": a, "b": b}, {"a": shape[0], "b": shape[1]})["a", "b"]
+        found += ecological_test(table, additive(table), table.count.ravel().astype(float))["p"] < 0.05
+    error = 3 * np.sqrt(0.05 * 0.95 / replicates)
+    # Where neither factor explains anything no test holds its size from below.
+    assert (0.03 if effect else 0.01) - error < found / replicates < 0.07 + error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("smooth", "noise", "shape", "effect"),
+    [
+        (2, 2, (4, 4), 0.0),
+        (2, 2, (4, 4), 0.3),
+        (2, 2, (4, 4), 0.8),
+        (3, 1, (4, 4), 0.3),
+        (2, 2, (2, 6), 0.4),
+        (3, 3, (5, 5), 0.5),
+    ],
+)
+def test_equal_smooth_factors_are_seldom_found_different_once_corrected(
+    smooth: float, noise: float, shape: tuple[int, int], effect: float, request: pytest.FixtureRequest
+) -> None:
+    replicates = request.config.getoption("--replicates") or 60
+    rng, side = np.random.default_rng(3), 40
+    levels = [np.linspace(-1, 1, k) / np.linspace(-1, 1, k).std() for k in shape]
+    where = places_of(np.indices((side, side)).reshape(2, -1).T.astype(float), 48)
+    naive = corrected = 0
+    for _ in range(replicates):
+        ranks = [np.argsort(np.argsort(_field(rng, side, smooth))) for _ in shape]
+        a, b = (rank * k // side**2 for rank, k in zip(ranks, shape, strict=True))
+        y = effect * (levels[0][a] + levels[1][b]) + _field(rng, side, noise)
+        table = pair_moments(y - y.mean(), {"a": a, "b": b}, {"a": shape[0], "b": shape[1]})["a", "b"]
+        fit, own, codes = additive(table), table.count.ravel().astype(float), a * shape[1] + b
+        field = correlations(y - y.mean() - fit.fitted.ravel()[codes], where)
+        among = sums_among(where, [field], codes, table.count.size)[0]
+        naive += ecological_test(table, fit, own)["p"] < 0.05
+        corrected += ecological_test(table, fit, own, among, field.squares)["p"] < 0.05
+    error = 3 * np.sqrt(0.05 * 0.95 / replicates)
+    assert naive / replicates > 0.25
+    assert 0.015 - error < corrected / replicates < 0.07 + error
+
+
+def _field(rng: np.random.Generator, side: int, smoothing: float) -> np.ndarray:
+    edge = int(6 * smoothing) + 1
+    field = ndimage.gaussian_filter(rng.normal(size=(side + 2 * edge,) * 2), smoothing, truncate=6.0)
+    return (field[edge : edge + side, edge : edge + side] * 2.0 * np.sqrt(np.pi) * smoothing).ravel()
 
 
 def test_sums_among_equal_their_definition() -> None:

@@ -4,7 +4,8 @@ Correlations by rings are unbiased and rough: fields drawn with them lose part o
 spectrum is negative must be set to nought, and the residuals of a fit, which sum to nought, look less correlated than the
 errors are. Here they are fitted, weighted by pairs, by a mixture of Gaussian and exponential correlations of many ranges with
 weights of nought or more (any such mixture is a correlation function; Chiles and Delfiner 2012), a part of each row's own
-(nugget), and one constant below nought for what the mean took (non-negative least squares, Lawson and Hanson 1974).
+(nugget), and one constant below nought for what the mean took (non-negative least squares, Lawson and Hanson 1974). A mixture
+can only lie above nought, and would find some correlation in white noise too: it stands where it explains more than noise does.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from carbondrivers.attribution.inference import Floats
 RANGES, SHORTEST, LONGEST = 12, 0.7, 1.0 / 3.0
 # Rings that are used, of the largest distance: farther ones rest on the corners of the region.
 USED = 0.5
+# What a mixture explains of the rings of white noise, in their variances: less in 95 % of fields, on lattices and scattered.
+CHANCE = 6.0
 # How much more than all rings together it counts that a row is itself.
 _EXACT = 1e3
 
@@ -89,9 +92,13 @@ def fitted(values: Floats, at: Lags) -> CorrelationModel:
     weight = np.sqrt(at.pairs[used] / at.pairs[used].sum())
     itself = np.append(np.ones(2 * RANGES), [-1.0, 1.0])
     found = products(values, at)[used] / at.pairs[used]
-    parts, _ = optimize.nnls(
-        np.vstack([rows * weight[:, None], _EXACT * itself]), np.append(found * weight, _EXACT), maxiter=100 * len(itself)
-    )
+    design = rows * weight[:, None]
+    parts, _ = optimize.nnls(np.vstack([design, _EXACT * itself]), np.append(found * weight, _EXACT), maxiter=100 * len(itself))
+    flat = found - min(float((weight**2) @ found), 0.0)
+    explained = (weight**2) @ flat**2 - float(((found * weight - design @ parts) ** 2).sum())
+    # A ring of white noise varies by one over its pairs, each counted twice.
+    if explained * float(at.pairs[used].sum()) / 2.0 < CHANCE:
+        return CorrelationModel(np.zeros(RANGES), np.zeros(RANGES), ranges, 1.0)
     whole = float(parts[: 2 * RANGES].sum() + parts[-1])
     return CorrelationModel(parts[:RANGES] / whole, parts[RANGES : 2 * RANGES] / whole, ranges, float(parts[-1]) / whole)
 

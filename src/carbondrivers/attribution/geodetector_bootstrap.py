@@ -5,7 +5,7 @@ block is drawn with those tables. Resampled strata differ more than the strata d
 resemble their neighbours, and not around epsilon2. Their excess over q, which is the truth of the resampled world, is taken
 off the estimate as well (basic bias correction; Efron and Tibshirani 1993, chapter 10), and the percentiles of the replicates
 about their mean are laid around what is left. Where rows of neighbouring blocks resemble each other the interval is too
-narrow: it held the share in 65 to 89 % of simulated fields of smooth errors in place of 95 %. ``widened`` knows of that.
+narrow: it held the share in 51 to 89 % of simulated fields of smooth errors in place of 95 %. ``widened`` knows of that.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from carbondrivers.attribution.geodetector_moments import AnyCodes
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import FEWEST_UNITS, Bootstrap, Units
 
+# Blocks and their correlations are estimated from the same few pieces of the region: with a degree of freedom for six of
+# them intervals of simulated fields with 20 to 1,600 pieces held the share in 91 to 98 %; with one for each in 82 to 98 %.
+PIECES_A_DF = 6.0
 TOO_NARROW = "Intervals from blocks of space are too narrow where neighbouring blocks resemble each other."
 
 
@@ -74,8 +77,8 @@ def interval_of_sums(weight: Floats, first: Floats, squares: Floats, own: Floats
     return low + shift, min(high + shift, 1.0)
 
 
-def widened(ends: tuple[float, float], spread: float, blocks: int, confidence: float) -> tuple[float, float]:
-    """Return an interval widened about its middle, by what neighbouring blocks share and by Student's t of few blocks.
+def widened(ends: tuple[float, float], spread: float, blocks: int, pieces: float, confidence: float) -> tuple[float, float]:
+    """Return an interval widened about its middle, by what neighbouring blocks share and by Student's t of few of them.
 
     Parameters
     ----------
@@ -85,17 +88,20 @@ def widened(ends: tuple[float, float], spread: float, blocks: int, confidence: f
         From ``geodetector_spatial.Blocks.spread``, with the correlations of what each row adds to epsilon2.
     blocks
         Number of blocks.
+    pieces
+        How many independent pieces the region holds (``geodetector_spatial.pieces``); infinity where it is not known.
     confidence
         Level of the interval.
 
     Examples
     --------
-    >>> low, high = widened((0.2, 0.4), 1.5, 100, 0.95)
+    >>> low, high = widened((0.2, 0.4), 1.5, 100, 600.0, 0.95)
     >>> round(low, 3), round(high, 3)
     (0.147, 0.453)
     """
     tail = 0.5 + confidence / 2.0
-    few = float(special.stdtrit(blocks - 1.0, tail) / special.ndtri(tail) * np.sqrt(blocks / (blocks - 1.0)))
+    df = max(min(blocks - 1.0, pieces / PIECES_A_DF), 1.0)
+    few = float(special.stdtrit(df, tail) / special.ndtri(tail) * np.sqrt(blocks / (blocks - 1.0)))
     middle, reach = (ends[0] + ends[1]) / 2.0, (ends[1] - ends[0]) / 2.0 * spread * few
     return middle - reach, min(middle + reach, 1.0)
 

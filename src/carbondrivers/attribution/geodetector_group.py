@@ -15,7 +15,7 @@ from carbondrivers.attribution.geodetector_bootstrap import epsilon2_interval, w
 from carbondrivers.attribution.geodetector_classic import Variant, classic_q, moved, wang2016
 from carbondrivers.attribution.geodetector_moments import Codes, Moments, cell_moments, pair_moments, q_of
 from carbondrivers.attribution.geodetector_null import Trial, chance_p
-from carbondrivers.attribution.geodetector_pairs import additive, additive_trace, ecological_test, non_additive_form
+from carbondrivers.attribution.geodetector_pairs import additive, additive_form, ecological_test, non_additive_form
 from carbondrivers.attribution.geodetector_risks import RiskTest, differences, spreads, stratum_means
 from carbondrivers.attribution.geodetector_rows import Row, ecological_row, factor_row, interaction_row, strata_flaw
 from carbondrivers.attribution.geodetector_spatial import (
@@ -28,6 +28,7 @@ from carbondrivers.attribution.geodetector_spatial import (
     correlations,
     fitted_correlations,
     fixed_share,
+    pieces,
     places_of,
     sums_among,
 )
@@ -100,6 +101,7 @@ class Group:
         where = self.places.get(FACTOR_SIDE)
         self.blocks = None if self.units is None or where is None else Blocks.of(where, self.units.codes, self.weights)
         self._among: dict[str, Floats | None] = {}
+        self._pieces: dict[str, float] = {}
 
     @property
     def n_kish(self) -> float:
@@ -187,19 +189,19 @@ class Group:
             row["note"] = TOO_FEW
         if self.units is not None and tested:
             found = epsilon2_interval(self.y, cut.codes, cut.cells, self.units, self.options.bootstrap, self.weights)
-            found = self._widened(found, cut, moments)
+            found = self._widened(found, driver)
             row |= {"epsilon2_low": found[0], "epsilon2_high": found[1]}
         return row
 
-    def _widened(self, ends: tuple[float, float], cut: Cut, moments: Moments) -> tuple[float, float]:
+    def _widened(self, ends: tuple[float, float], driver: str) -> tuple[float, float]:
         """Return the interval of epsilon2 over blocks, wider by what neighbouring blocks share where rows have places."""
-        where = self.places.get(FACTOR_SIDE)
+        where, moments = self.places.get(FACTOR_SIDE), self.moments[driver]
         if self.blocks is None or where is None or not np.isfinite(ends[0]):
             return ends
         # What each row adds to q, but for a factor.
-        adds = (1.0 - q_of(moments)) * (self.y - moments.centre) ** 2 - (self.y - moments.mean[cut.codes]) ** 2
+        adds = (1.0 - q_of(moments)) * (self.y - moments.centre) ** 2 - (self.y - moments.mean[self.cuts[driver].codes]) ** 2
         spread = self.blocks.spread(fitted_correlations(adds, where)) if np.ptp(adds) > 1e-12 else 1.0
-        return widened(ends, spread, self.blocks.count, self.options.bootstrap.confidence)
+        return widened(ends, spread, self.blocks.count, self._pieces.get(driver, np.inf), self.options.bootstrap.confidence)
 
     def _published(self, moments: Moments) -> Row:
         """Return another test than the central F, where it was asked for; q too where a package computes another one."""
@@ -229,7 +231,9 @@ class Group:
         self._among[driver] = among[1] if len(among) > 1 else None
         row: Row = dict(corrected_test(q, centred_form(among[0], moments.weight), cut.cells - 1, self.n - self.kish, self.kish))
         if len(among) > 1:
-            row |= fixed_share(moments, among[1], fields[1].squares, self.kish, self.options.bootstrap.confidence)
+            errors = among[1], fields[1].squares, self.kish
+            self._pieces[driver] = pieces(moments, *errors)[1]
+            row |= fixed_share(moments, *errors, self.options.bootstrap.confidence)
         return row
 
     def corrected_interval(self, row: Row) -> Row:
@@ -269,7 +273,7 @@ class Pair:
         self.group, self.pair, self.table = group, pair, table
         self.fit = additive(table)
         self.one, self.two = (group.moments[d] for d in pair)
-        self.among = self._sums()
+        self.among, self.squares = self._sums()
 
     def interaction(self) -> Row:
         """Return q of the crossing, its classic type, and the test of the non-additive part."""
@@ -283,7 +287,7 @@ class Pair:
         own, level = self._own(), self.group.options.bootstrap.confidence
         row = ecological_row(self.table, self.fit, own, level)
         if self.among is not None:
-            fixed = ecological_test(self.table, self.fit, self.among, np.diag(own))
+            fixed = ecological_test(self.table, self.fit, own, self.among, self.squares)
             reach = float(stats.norm.ppf(0.5 + level / 2.0)) * fixed["std_error"]
             row |= {"statistic_eff": fixed["statistic"], "p_eff": fixed["p"]}
             row |= {"ci_eff_low": fixed["estimate"] - reach, "ci_eff_high": fixed["estimate"] + reach}
@@ -304,7 +308,8 @@ class Pair:
         share = fit.left / (fit.left + table.within)
         form = non_additive_form(fit, self.among, table.weight.ravel())
         # What the additive fit took of an autocorrelated field is more than its rank.
-        spare = group.n - max(additive_trace(fit, self.among, table.weight.ravel()), fit.rank * group.kish)
+        taken = float(np.trace(additive_form(fit, self.among, table.weight.ravel())))
+        spare = group.n - max(taken, fit.rank * group.kish)
         row: Row = dict(corrected_test(share, form, fit.df, spare, group.kish))
         found = group.corrected_interval(row)
         low, high = (float(str(found[key])) * rest for key in ("ci_eff_low", "ci_eff_high"))
@@ -332,13 +337,14 @@ class Pair:
             return self.table.count.ravel().astype(np.float64)
         return np.bincount(self._codes(), self.group.weights**2, minlength=self.table.count.size).astype(np.float64)
 
-    def _sums(self) -> Floats | None:
+    def _sums(self) -> tuple[Floats | None, float]:
+        """Return the sums of correlations among cells (None without places), and the squared ones over pairs of rows."""
         where = self.group.places.get(PAIR_SIDE)
         residual = self._residual() if where is not None else None
         if where is None or residual is None:
-            return None
-        fields = [correlations(residual, where)]
-        return sums_among(where, fields, self._codes(), self.table.count.size, self.group.weights)[0]
+            return None, 0.0
+        field = correlations(residual, where)
+        return sums_among(where, [field], self._codes(), self.table.count.size, self.group.weights)[0], field.squares
 
 
 def standardise(y: Floats) -> tuple[Floats, float, float]:

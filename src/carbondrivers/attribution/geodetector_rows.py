@@ -97,7 +97,7 @@ def ecological_row(table: Moments, fit: Additive, own: Floats, confidence: float
     confidence
         Level of the interval.
     """
-    found = ecological_test(table, fit, np.diag(own))
+    found = ecological_test(table, fit, own)
     reach = float(stats.norm.ppf(0.5 + confidence / 2.0)) * found["std_error"]
     note = "" if np.isfinite(found["p"]) else "undefined: the same strata, or nothing left within them"
     return {"note": note, **found, "ci_low": found["estimate"] - reach, "ci_high": found["estimate"] + reach}

@@ -258,14 +258,39 @@ def centred_form(among: Floats, weight: Floats) -> Floats:
     return np.asarray(half - np.outer(half @ unit, unit))
 
 
+def pieces(moments: Moments, among: Floats, squares: float, kish: float) -> tuple[float, float]:
+    """Return the mean of the sum of squares within strata in variances of the errors, and its degrees of freedom.
+
+    Parameters
+    ----------
+    moments, among, squares, kish
+        As for ``fixed_share``.
+
+    Returns
+    -------
+    tuple of float
+        N - tr(PR), and how many independent pieces of the region the variance within strata rests on; 0 where none is left.
+
+    Examples
+    --------
+    >>> from carbondrivers.attribution.geodetector_moments import cell_moments
+    >>> moments = cell_moments(np.arange(6.0), np.arange(6) % 2, 2)
+    >>> pieces(moments, np.diag(moments.weight), 0.0, 1.0)
+    (4.0, 4.0)
+    """
+    weight, total = moments.weight, float(moments.weight.sum())
+    within = among / np.sqrt(np.outer(weight, weight))
+    left, both = total - float(np.trace(within)), kish * total + squares - float((within**2).sum())
+    return left, left**2 / both if left > 0.0 and both > 0.0 else 0.0
+
+
 def fixed_share(moments: Moments, among: Floats, squares: float, kish: float, confidence: float) -> dict[str, float]:
     """Return the share of variance that strata of fixed means take beside autocorrelated errors, with its interval.
 
     With errors of correlations R the sum of squares between strata is s^2 tr(PR) more than what their means make, B, and its
     variance is 2 s^4 tr(PRPR) + 4 s^2 m'PRPm. A multiple of a noncentral chi-square of that mean and variance stands for it,
     one of the mean and variance of the sum within strata for s^2, and the interval of the noncentrality (Steiger 2004) gives
-    that of B / (B + N s^2). R is estimated from the same residuals, from as many independent pieces of the region as s^2 is:
-    the degrees of freedom of the denominator are halved for it.
+    that of B / (B + N s^2).
 
     Parameters
     ----------
@@ -297,11 +322,10 @@ def fixed_share(moments: Moments, among: Floats, squares: float, kish: float, co
     row = dict.fromkeys(("epsilon2_eff", "ci_eff_low", "ci_eff_high"), np.nan)
     weight, total = moments.weight, float(moments.weight.sum())
     form = centred_form(among, weight)
-    # A form that is not positive: fewer independent observations than strata.
     trace, second = float(np.trace(form)), float((form**2).sum())
-    within = among / np.sqrt(np.outer(weight, weight))
-    left, both = total - float(np.trace(within)), kish * total + squares - float((within**2).sum())
-    if not (trace > 0.0 and left > 0.0 and both > 0.0 and moments.within > 0.0 and left**2 / both >= FEWEST_DF):
+    left, df = pieces(moments, among, squares, kish)
+    # A form that is not positive: fewer independent observations than strata.
+    if not (trace > 0.0 and left > 0.0 and df >= FEWEST_DF and moments.within > 0.0):
         return row
     error = moments.within / left
     means = weight * (moments.mean - float(weight @ moments.mean) / total)
@@ -309,6 +333,6 @@ def fixed_share(moments: Moments, among: Floats, squares: float, kish: float, co
     along = float((means / weight) @ among @ (means / weight)) / spread if spread > 0.0 else 0.0
     between = max(moments.between / error - trace, 0.0)
     scale = (second + 2.0 * along * between) / (trace + 2.0 * between)
-    ends = noncentral_interval(moments.between / (trace * error), trace / scale, left**2 / both / 2.0, confidence)
+    ends = noncentral_interval(moments.between / (trace * error), trace / scale, df, confidence)
     low, high = (scale * end / (scale * end + total) for end in ends)
     return {"epsilon2_eff": between / (between + total), "ci_eff_low": low, "ci_eff_high": high}
