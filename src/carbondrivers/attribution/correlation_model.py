@@ -21,7 +21,7 @@ from carbondrivers.attribution.inference import Floats
 RANGES, SHORTEST, LONGEST = 12, 0.7, 1.0 / 3.0
 # Rings that are used, of the largest distance: farther ones rest on the corners of the region.
 USED = 0.5
-# What a mixture explains of the rings of white noise, in their variances: less in 95 % of fields, on lattices and scattered.
+# What a mixture explains of the rings of white noise, in their variances: less in 93 to 96 % of fields.
 CHANCE = 6.0
 # How much more than all rings together it counts that a row is itself.
 _EXACT = 1e3
