@@ -12,7 +12,7 @@ from scipy import ndimage, stats
 from carbondrivers.attribution import detect
 from carbondrivers.attribution.effective_size import products
 from carbondrivers.attribution.geodetector_moments import cell_moments, pair_moments
-from carbondrivers.attribution.geodetector_pairs import additive, ecological_test, two_sided_tail
+from carbondrivers.attribution.geodetector_pairs import additive, ecological_test, equal_shares, two_sided_tail
 from carbondrivers.attribution.geodetector_risks import letters
 from carbondrivers.attribution.geodetector_spatial import correlations, places_of, sums_among
 from carbondrivers.attribution.geodetector_tests import noncentral_interval, share_interval, welch_test
@@ -173,6 +173,20 @@ def test_equal_factors_are_seldom_found_different(effect: float, request: pytest
     assert 0.03 - error < found / replicates < 0.07 + error
 
 
+def test_what_equal_factors_explain_is_found() -> None:
+    # Sides of four and of four chi-squares of weights 2 and 1: both estimate 800 where they explain 800.
+    values, rng = np.array([2.0, 2, 2, 2, -1, -1, -1, -1]), np.random.default_rng(4)
+    apart = np.array([10.0, 10, 10, 10, 14.142136, 14.142136, 14.142136, 14.142136])
+    found = [equal_shares(values, values * (rng.normal(size=8) + apart)) for _ in range(300)]
+    assert np.mean([shared for shared, _ in found]) == pytest.approx(800.0, rel=0.01)
+    assert found[0][1] == pytest.approx([2.0, -1.0])
+    # A side whose means are equal to the last digit explains nothing.
+    shared, slopes = equal_shares(np.array([1.0, -0.5]), np.array([3.0, 0.0]))
+    assert 0.0 <= shared < 9.0 and slopes.tolist() == [1.0, -0.5]
+    # A factor within the other: one side only, and nothing beyond chance where they explain equally much.
+    assert equal_shares(np.array([1.0, 1.0]), np.array([9.0, 2.0]))[0] == 0.0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("effect", [0.0, 0.1, 0.15, 0.3])
 @pytest.mark.parametrize("shape", [(2, 2), (2, 4), (2, 8), (3, 8), (5, 10), (2, 21)])
@@ -216,22 +230,17 @@ def test_equal_smooth_factors_are_seldom_found_different_once_corrected(
     for _ in range(replicates):
         ranks = [np.argsort(np.argsort(_field(rng, side, smooth))) for _ in shape]
         a, b = (rank * k // side**2 for rank, k in zip(ranks, shape, strict=True))
-        y = effect * (levels[0][a] + levels[1][b]) + _field(rng, side, noise)
+        error = _field(rng, side, noise)
+        y = effect * (levels[0][a] + levels[1][b]) + error / error.std()
         table = pair_moments(y - y.mean(), {"a": a, "b": b}, {"a": shape[0], "b": shape[1]})["a", "b"]
         fit, own, codes = additive(table), table.count.ravel().astype(float), a * shape[1] + b
         field = correlations(y - y.mean() - fit.fitted.ravel()[codes], where)
         among = sums_among(where, [field], codes, table.count.size)[0]
         naive += ecological_test(table, fit, own)["p"] < 0.05
         corrected += ecological_test(table, fit, own, among, field.squares)["p"] < 0.05
-    error = 3 * np.sqrt(0.05 * 0.95 / replicates)
+    margin = 3 * np.sqrt(0.05 * 0.95 / replicates)
     assert naive / replicates > 0.25
-    assert 0.015 - error < corrected / replicates < 0.07 + error
-
-
-def _field(rng: np.random.Generator, side: int, smoothing: float) -> np.ndarray:
-    edge = int(6 * smoothing) + 1
-    field = ndimage.gaussian_filter(rng.normal(size=(side + 2 * edge,) * 2), smoothing, truncate=6.0)
-    return (field[edge : edge + side, edge : edge + side] * 2.0 * np.sqrt(np.pi) * smoothing).ravel()
+    assert 0.015 - margin < corrected / replicates < 0.07 + margin
 
 
 def test_sums_among_equal_their_definition() -> None:

@@ -81,7 +81,7 @@ class OptimalStrataResult(Result):
     title="Optimal strata: rule and number of classes of each driver",
     takes="sample",
     result=OptimalStrataResult,
-    version="2",
+    version="3",
     citation="Song, Y. et al. (2020). An optimal parameters-based geographical detector model enhances geographic "
     "characteristics of explanatory variables for spatial heterogeneity analysis. GIScience & Remote Sensing 57, 593-610.",
 )
