@@ -19,6 +19,7 @@ All of it comes from one pass over the rows (``geodetector_moments``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,7 @@ from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import bootstrap_of
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.strata import STRATA_METHODS, StrataMethod
+from carbondrivers.attribution.strata_borders import own_borders
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.errors import OptionError, choose
 from carbondrivers.provenance import history_line
@@ -125,6 +127,7 @@ def detect(
     *,
     method: StrataMethod = "quantile",
     classes: int = 6,
+    borders: Mapping[str, Sequence[float]] | None = None,
     p_method: PMethod = "f",
     variant: Variant = "geodetector",
     risk_test: RiskTest = "welch",
@@ -142,6 +145,10 @@ def detect(
         Checked table; categorical drivers are strata as they are. Weights (areas) are used.
     method, classes
         How continuous drivers are cut, within each group (see ``carbondrivers.attribution.strata``).
+    borders
+        Inner borders of one's own by driver, as ``{"precipitation": [200, 400, 600]}``, in place of the rule and the same in
+        every group. A value on a border belongs to the stratum below; borders beyond the driver's values cut nothing, and the
+        outer strata reach to its smallest and largest value.
     p_method
         ``"f"``, ``"welch"`` (unequal variances), ``"permutation"`` of rows, ``"spatial"`` (the corrected P then come from
         shifted grids or simulated fields, the naive one from F) or ``"wang2016"``, the published P of factors.
@@ -163,8 +170,8 @@ def detect(
     Raises
     ------
     OptionError
-        If an option is outside its list or range, or ``"spatial"`` is asked of rows without coordinates or in one
-        place.
+        If an option is outside its list or range, `borders` name no continuous driver, are not ascending numbers or part no
+        two values, or ``"spatial"`` is asked of rows without coordinates or in one place.
 
     Examples
     --------
@@ -188,14 +195,14 @@ def detect(
         raise OptionError("p_method 'spatial' needs rows in different places, and all lie in one: use 'permutation'")
     if p_method == "wang2016" and sample.weights is not None:
         raise OptionError("p_method 'wang2016' knows no weights, and the sample has them: leave them out, or use 'f'")
-    bootstrap = bootstrap_of(replicates, confidence, seed)
-    options = Options(method, classes, p_method, variant, bootstrap, block_size, risk_test)
+    bootstrap, own = bootstrap_of(replicates, confidence, seed), own_borders(borders, sample)
+    options = Options(method, classes, own, p_method, variant, bootstrap, block_size, risk_test)
     groups = [Group(name, part, options) for name, part in sample.group_samples()]
     parameters: dict[str, object] = {
         "method": method, "classes": classes, "p_method": p_method, "risk_test": risk_test, "adjust": adjust,
         "confidence": confidence, "replicates": replicates, "block_size": block_size, "crs": sample.crs or "",
     }  # fmt: skip
-    parameters |= {"variant": variant} if p_method == "wang2016" else {}
+    parameters |= ({"variant": variant} if p_method == "wang2016" else {}) | ({"borders": own} if own else {})
     tables = _tables(groups, adjust)
     return GeodetectorResult(
         method="geodetector",

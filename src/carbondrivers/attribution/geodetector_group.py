@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal, get_args
@@ -35,12 +35,13 @@ from carbondrivers.attribution.geodetector_tests import EQUAL, share_interval, w
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import Bootstrap, Units, units_of
 from carbondrivers.attribution.strata import StrataMethod, stratify
+from carbondrivers.attribution.strata_borders import stratify_at
 from carbondrivers.datasets.sample import PixelSample
 
 PMethod = Literal["f", "welch", "permutation", "spatial", "wang2016"]
 P_METHODS: tuple[PMethod, ...] = get_args(PMethod)
 MOST_CROSSED = 2500
-AS_GIVEN = "classes as given"
+AS_GIVEN, AT_BORDERS = "classes as given", "borders as given"
 TOO_FEW = "no corrected P: autocorrelation or unequal weights leave too few independent rows for so many strata"
 
 
@@ -50,6 +51,7 @@ class Options:
 
     method: StrataMethod
     classes: int
+    borders: Mapping[str, Sequence[float]]
     p_method: PMethod
     variant: Variant
     bootstrap: Bootstrap
@@ -250,8 +252,13 @@ class Group:
         return self._among.get(driver)
 
     def _cut(self, column: pd.Series) -> Cut:
-        codes, names, borders = _as_given(column) or stratify(column, self.options.method, self.options.classes)
-        how = AS_GIVEN if borders is None else f"{self.options.method}, {len(names)} classes"
+        own = self.options.borders.get(str(column.name))
+        if own is None:
+            codes, names, borders = _as_given(column) or stratify(column, self.options.method, self.options.classes)
+            how = AS_GIVEN if borders is None else f"{self.options.method}, {len(names)} classes"
+        else:
+            codes, names, borders = stratify_at(column, own)
+            how = AT_BORDERS
         flaw = strata_flaw(len(names), self.n, self.total > 0.0)
         return Cut(codes, names, borders, how, flaw)
 

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
-from carbondrivers.attribution.geodetector_group import AS_GIVEN
+from carbondrivers.attribution.geodetector_group import AS_GIVEN, AT_BORDERS
 from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.panels import Page, text_width
@@ -99,9 +99,12 @@ def triangle_page(result: GeodetectorResult, group: str, journal: Journal) -> Pa
 def strata_words(result: GeodetectorResult) -> str:
     """Return how continuous drivers were cut, from the result's parameters."""
     method, classes = (result.parameters.get(key) for key in ("method", "classes"))
-    if (result.factors["method"].dropna() == AS_GIVEN).all():
+    ways, own = set(result.factors["method"].dropna()), result.parameters.get("borders")
+    if ways <= {AS_GIVEN} or not (method and classes):
         return "strata as given"
-    return f"strata: {method}, {classes} classes" if method and classes else "strata as given"
+    if own and ways <= {AS_GIVEN, AT_BORDERS}:
+        return f"strata: {AT_BORDERS}"
+    return f"strata: {method}, {classes} classes{f'; {len(own)} with {AT_BORDERS}' if own else ''}"
 
 
 def adjustment_words(result: GeodetectorResult) -> str:

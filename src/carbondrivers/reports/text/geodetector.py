@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
-from carbondrivers.attribution.geodetector_group import AS_GIVEN
+from carbondrivers.attribution.geodetector_group import AS_GIVEN, AT_BORDERS
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
-from carbondrivers.reports.words import number, p_text
+from carbondrivers.reports.words import joined, number, p_text
 
 _WHERE = {
     "groups": "within each group",
@@ -53,10 +53,21 @@ def _cut(result: GeodetectorResult) -> str:
     how, classes = (result.parameters.get(key) for key in ("method", "classes"))
     if how is None:
         return "Strata are the classes of grids."
-    if (result.factors["method"].dropna() == AS_GIVEN).all():
+    own, ways = _own(result), set(result.factors["method"].dropna())
+    if ways <= {AS_GIVEN}:
         return "Strata are the classes of the drivers, as they are."
+    classed = "; categorical drivers are strata as they are." if AS_GIVEN in ways or not own else "."
+    if own and ways <= {AS_GIVEN, AT_BORDERS}:
+        return f"Continuous drivers were cut at borders as given ({own}), the same in every group{classed}"
     where = _WHERE[str(result.parameters.get("cut", "groups"))]
-    return f"Continuous drivers were cut into {classes} classes ({how}) {where}; categorical drivers are strata as they are."
+    given = f", others at borders as given ({own})" if own else ""
+    return f"Continuous drivers were cut into {classes} classes ({how}) {where}{given}{classed}"
+
+
+def _own(result: GeodetectorResult) -> str:
+    """Return the drivers with borders of their own, and these; empty where there are none."""
+    borders = result.parameters.get("borders") or {}
+    return joined([f"{result.label(d)} at {joined([f'{b:g}' for b in at])}" for d, at in borders.items()])
 
 
 def _adjustment(result: GeodetectorResult) -> str:
