@@ -107,11 +107,20 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "names of ours": lambda: _sample(_with(q=BASE["a"], p=BASE["b"], level=BASE["c"]), ("level",), ("q", "p")),
     "weights": lambda: _sample(_with(w=np.where(ROWS < 5, 1e-9, 1.0 + ROWS)), weights="w"),
 }  # fmt: skip
+
+
+def _halves(sample: Any) -> dict[str, list[float]]:
+    """Return one border of its own for every driver that varies."""
+    columns = {d.name: sample.frame[d.name] for d in sample.continuous}
+    return {name: [float(v.min()), float(v.mean())] for name, v in columns.items() if v.min() < v.mean() < v.max()}
+
+
 DOORS: dict[str, Call] = {
     "f": lambda s: detect(s, replicates=100),
     "welch": lambda s: detect(s, replicates=100, p_method="welch", method="natural", classes=50),
     "permutation": lambda s: detect(s, replicates=100, p_method="permutation"),
     "spatial": lambda s: detect(s, replicates=100, p_method="spatial"),
+    "games_howell": lambda s: detect(s, replicates=100, risk_test="games_howell", borders=_halves(s)),
     "wang2016": lambda s: detect(s, replicates=100, p_method="wang2016"),
     "wang2016, gd": lambda s: detect(s, replicates=100, p_method="wang2016", variant="gd"),
     "wang2016, gdverse": lambda s: detect(s, replicates=100, p_method="wang2016", variant="gdverse"),
