@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
 from carbondrivers.attribution.geodetector_group import AS_GIVEN, AT_BORDERS
+from carbondrivers.attribution.geodetector_verdicts import is_corrected
 from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.panels import Page, text_width
@@ -114,7 +115,7 @@ def adjustment_words(result: GeodetectorResult) -> str:
 
 def _p_column(table: pd.DataFrame) -> str:
     """Return the P that decides: the corrected one where rows have places."""
-    return "p_eff" if table["n_eff"].notna().any() else "p"
+    return "p_eff" if is_corrected(table) else "p"
 
 
 def _gain_columns(table: pd.DataFrame) -> tuple[str, str]:
