@@ -336,3 +336,23 @@ def test_a_pair_of_a_group_with_places_is_never_judged_by_the_naive_p() -> None:
         for p, n in ((1e-4, 50.0), (np.nan, np.nan))
     ]
     assert pair_table(rows, "bh")["interaction"].tolist() == ["enhance, nonlinear", "not distinguishable"]
+
+
+@pytest.mark.parametrize("heavy", [{0: 1.0, 1: 1e-4, 200: 1.0}, {0: 1.0, 200: 3.0}, {0: 1.0, 1: 0.9, 200: 0.2}])
+def test_weights_that_leave_no_degree_of_freedom_leave_no_interval(heavy: dict[int, float]) -> None:
+    # Kish's number is 1.5 to 2.5, and two strata leave less than one degree of freedom: q is near 1 in the first two by itself.
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"c": np.repeat([0, 1], 200), "nep": rng.normal(size=400), "w": 1e-9})
+    frame["x"], frame["y"] = rng.uniform(0, 1e5, (2, 400))
+    frame.loc[list(heavy), "w"] = list(heavy.values())
+    row = detect(_sample(frame, ["c"], placed=True, weights="w"), replicates=100).factors.iloc[0]
+    assert 0.0 <= row["q"] <= 1.0 and "too few independent rows" in row["note"]
+    empty = ["statistic", "p", "ci_low", "ci_high", "epsilon2", "omega2", "epsilon2_eff", "ci_eff_low", "ci_eff_high", "p_eff"]
+    assert row[empty].isna().all()
+
+
+def test_weights_that_leave_two_degrees_of_freedom_leave_an_interval() -> None:
+    frame = pd.DataFrame({"c": np.repeat([0, 1], 200), "nep": np.random.default_rng(0).normal(size=400), "w": 1e-9})
+    frame.loc[[0, 1, 200, 201], "w"] = 1.0
+    row = detect(_sample(frame, ["c"], weights="w")).factors.iloc[0]
+    assert row["df_2"] == pytest.approx(2.0, abs=1e-6) and row["ci_low"] <= row["ci_high"] and row["note"] == ""

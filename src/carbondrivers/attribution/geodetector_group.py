@@ -31,7 +31,7 @@ from carbondrivers.attribution.geodetector_spatial import (
     places_of,
     sums_among,
 )
-from carbondrivers.attribution.geodetector_tests import EQUAL, share_interval, welch_test
+from carbondrivers.attribution.geodetector_tests import EQUAL, LEAST_DF, share_interval, welch_test
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import Bootstrap, Units, units_of
 from carbondrivers.attribution.strata import StrataMethod, stratify
@@ -230,7 +230,7 @@ class Group:
         among, moments = sums_among(where, fields, cut.codes, cut.cells, self.weights), self.moments[driver]
         self._among[driver] = among[1] if len(among) > 1 else None
         row: Row = dict(corrected_test(q, centred_form(among[0], moments.weight), cut.cells - 1, self.n - self.kish, self.kish))
-        if len(among) > 1:
+        if len(among) > 1 and self.n_kish - cut.cells >= LEAST_DF:
             row |= fixed_share(moments, among[1], fields[1].squares, self.kish, self.options.bootstrap.confidence)
         return row
 
