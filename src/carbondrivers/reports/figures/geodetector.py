@@ -143,8 +143,10 @@ def _sentence(words: str) -> str:
 
 
 def _rarer_marks(table: pd.DataFrame) -> list[Mark]:
-    p = table["p_eff" if is_corrected(table) else "p"]
-    return [({"hatch": _WITHOUT_P}, panels.NO_P)] if (table["q"].notna() & p.isna()).any() else []
+    hatched = any(
+        (rows["q"].notna() & rows["p_eff" if is_corrected(rows) else "p"].isna()).any() for _, rows in table.groupby("group")
+    )
+    return [({"hatch": _WITHOUT_P}, panels.NO_P)] if hatched else []
 
 
 def _draw(ax: Axes, rows: Rows, size: float) -> None:
