@@ -51,12 +51,8 @@ def factors(result: GeodetectorResult, ax: Axes | None = None, *, group: str = "
     choose(group, dict.fromkeys(table["group"]), "group")
     rows = panels.driver_rows(result, table.loc[table["group"] == group], "q")
     with drawing(profile):
-        if ax is None:
-            tall = 4.6 * rows.span
-            ax = panels.page(profile.onehalf, 14.0 + tall).axes(42.0, 3.0, profile.onehalf - 46.0, tall)
-        size = profile.size - 0.5
-        panels.dress_rows(ax, rows, [panels.fit_lines(result.label(d), 38.0, size) for d in rows.table["driver"]], size)
-        _draw(ax, rows, size)
+        ax = panels.driver_axes(ax, result, rows, profile)
+        _draw(ax, rows, profile.size - 0.5)
     return ax
 
 

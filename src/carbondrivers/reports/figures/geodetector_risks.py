@@ -52,9 +52,7 @@ def risks(
     table = _strata_of(result, group, driver)
     with drawing(profile):
         size = profile.size - 0.5
-        if ax is None:
-            tall = _PITCH_MM * len(table)
-            ax = panels.page(profile.onehalf, 14.0 + tall).axes(42.0, 3.0, profile.onehalf - 46.0, tall)
+        ax = panels.row_axes(profile, _PITCH_MM * len(table)) if ax is None else ax
         _draw(ax, result, table, [panels.fit_lines(name, 38.0, size) for name in _names(table)], size)
         ax.set_xlabel(_axis_words(result), fontsize=size, labelpad=1.5)
     return ax

@@ -25,7 +25,7 @@ from matplotlib.ticker import ScalarFormatter
 
 from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import ALL
-from carbondrivers.reports.style import CATEGORY_COLOURS, FOOT_INK, INK, RULE_INK, plain, unit_text
+from carbondrivers.reports.style import CATEGORY_COLOURS, FOOT_INK, INK, RULE_INK, Journal, plain, unit_text
 
 MM_PER_INCH = 25.4
 MM_PER_POINT = MM_PER_INCH / 72
@@ -242,6 +242,19 @@ def dress_rows(ax: Axes, rows: Rows, labels: list[str], size: float) -> None:
                 [reach / across, 0.0], [middle, middle], transform=ax.get_yaxis_transform(), color=RULE_INK,
                 linewidth=0.5, clip_on=False,
             )  # fmt: skip
+
+
+def row_axes(profile: Journal, tall: float) -> Axes:
+    """Return axes of their own for rows that are `tall` mm high together, with room for their labels."""
+    return page(profile.onehalf, 14.0 + tall).axes(42.0, 3.0, profile.onehalf - 46.0, tall)
+
+
+def driver_axes(ax: Axes | None, result: Result, rows: Rows, profile: Journal) -> Axes:
+    """Return axes dressed with rows of drivers; axes of their own where None."""
+    size = profile.size - 0.5
+    ax = row_axes(profile, 4.6 * rows.span) if ax is None else ax
+    dress_rows(ax, rows, [fit_lines(result.label(d), 38.0, size) for d in rows.table["driver"]], size)
+    return ax
 
 
 def axes_mm(ax: Axes) -> tuple[float, float]:
