@@ -37,7 +37,8 @@ class GeodetectorOptions(StepOptions):
     )
     borders: dict[str, tuple[float, ...]] | None = Field(
         None,
-        description="inner borders of one's own by driver, as { precipitation = [200, 400, 600] }",
+        description="inner borders of one's own by driver, as { precipitation = [200, 400, 600] }; of the transformed "
+        "values where the driver has a transform",
         json_schema_extra=NAMES_DRIVERS,
     )
     p_method: Literal["f", "welch", "permutation", "spatial", "wang2016"] = Field(

@@ -21,7 +21,8 @@ class OptimumWindowsOptions(StepOptions):
     classes: int = Field(6, ge=2, le=50, description="number of strata of a continuous driver")
     borders: dict[str, tuple[float, ...]] | None = Field(
         None,
-        description="inner borders of one's own by driver, as { precipitation = [200, 400, 600] }",
+        description="inner borders of one's own by driver, as { precipitation = [200, 400, 600] }; of the transformed "
+        "values where the driver has a transform",
         json_schema_extra=NAMES_DRIVERS,
     )
     min_size: int = Field(10, ge=2, description="fewest rows of a window")
