@@ -106,6 +106,8 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "ordered": lambda: _sample(_with(e=pd.Categorical(BASE["c"].astype(str), list("3210"), ordered=True)), ("e",)),
     "names of ours": lambda: _sample(_with(q=BASE["a"], p=BASE["b"], level=BASE["c"]), ("level",), ("q", "p")),
     "weights": lambda: _sample(_with(w=np.where(ROWS < 5, 1e-9, 1.0 + ROWS)), weights="w"),
+    "one heavy row": lambda: _sample(_with(w=np.where(ROWS < 1, 1e6, 1.0)), weights="w"),
+    "a few heavy rows": lambda: _sample(_with(w=np.where(ROWS < 5, 1e6, 1.0)), weights="w"),
 }  # fmt: skip
 
 
@@ -162,6 +164,10 @@ def _judge(name: str, table: pd.DataFrame) -> None:
         assert table[column].astype(np.float64).dropna().between(0.0, 1.0 + 1e-12).all(), (name, column)
     for column in {"q", "epsilon2", "omega2", "q_driver", "q_driver_2"} & set(table.columns):
         assert table[column].astype(np.float64).dropna().le(1.0 + 1e-12).all(), (name, column)
+    for low, high in {("ci_low", "ci_high"), ("ci_eff_low", "ci_eff_high"), ("epsilon2_low", "epsilon2_high")}:
+        if {low, high} <= set(table.columns):
+            ends = table[[low, high]].astype(np.float64).dropna()
+            assert (ends[low] <= ends[high] + 1e-12 * ends.abs().max(axis=1)).all(), (name, low)
     assert not np.isinf(table.select_dtypes(np.number).to_numpy(dtype=np.float64)).any(), name
     if {"q", "note"} <= set(table.columns):
         assert (table.loc[table["q"].isna(), "note"].str.len() > 10).all(), name

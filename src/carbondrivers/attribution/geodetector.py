@@ -77,7 +77,7 @@ SPATIAL_P = {
 }
 NAIVE_GROUPS = (
     "No P knows about spatial autocorrelation in: {}. Verdicts on pairs and letters rest on the naive P there; rows in one "
-    "place, or too few of them, have no corrected one."
+    "place, or too few independent ones, have no corrected P."
 )
 NO_PLACES = "No P knows about spatial autocorrelation: the rows have no coordinates."
 ONE_PLACE = "No P knows about spatial autocorrelation: all rows lie in one place."
