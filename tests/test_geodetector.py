@@ -146,3 +146,54 @@ def test_messages(sample: PixelSample) -> None:
         detect(sample, method="jenks")
     with pytest.raises(OptionError, match="classes must be a whole number from 2 to 50, got 1"):
         detect(sample, classes=1)
+
+
+def _rainy() -> PixelSample:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"rain": rng.uniform(1.0, 700.0, 400), "warm": rng.normal(size=400)})
+    frame["nep"] = 3.0 * (frame["rain"] > 400.0) + frame["warm"] + rng.normal(size=400)
+    groups = {"dry": (frame["rain"] < 180.0).to_numpy(), "wet": (frame["rain"] >= 180.0).to_numpy()}
+    return PixelSample.from_frame(
+        frame, response="nep", drivers={"rain": "climate", "warm": "climate"}, groups=groups,
+    )  # fmt: skip
+
+
+def test_own_borders_cut_as_classes_made_by_hand() -> None:
+    sample = _rainy()
+    found = detect(sample, borders={"rain": [0, 200, 400, 600]})
+    frame = sample.frame.assign(rain=pd.cut(sample.frame["rain"], [0, 200, 400, 600, 700]))
+    q = 1.0 - (frame["nep"] - frame.groupby("rain", observed=True)["nep"].transform("mean")).var() / frame["nep"].var()
+    factors = found.factors.set_index(["group", "driver"])
+    assert factors.loc[("all", "rain"), "q"] == pytest.approx(q, rel=1e-12)
+    assert factors.loc[("all", "rain"), "method"] == "borders as given"
+    assert factors.loc[("all", "warm"), "method"] == "quantile, 6 classes"
+    strata = found.strata.set_index(["group", "driver"]).loc[("all", "rain")]
+    low, high = sample.frame["rain"].min(), sample.frame["rain"].max()
+    assert strata["lower"].tolist() == [low, 200.0, 400.0, 600.0] and strata["upper"].tolist() == [200.0, 400.0, 600.0, high]
+    assert strata["method"].eq("borders as given").all() and strata["n"].sum() == 400
+    assert found.parameters["borders"] == {"rain": [0.0, 200.0, 400.0, 600.0]}
+
+
+def test_a_group_between_two_own_borders_is_one_stratum() -> None:
+    found = detect(_rainy(), borders={"rain": (200.0, 400.0)})
+    dry = found.factors.query("group == 'dry' and driver == 'rain'").iloc[0]
+    assert dry["note"].startswith("undefined: a single stratum") and np.isnan(dry["q"])
+    wet = found.strata.query("group == 'wet' and driver == 'rain'")
+    assert wet["upper"].tolist()[:2] == [200.0, 400.0] and len(wet) == 3
+
+
+@pytest.mark.parametrize(
+    ("borders", "message"),
+    [
+        ({"rian": [200]}, r"borders: 'rian' is no continuous driver of this sample. Did you mean 'rain'\?"),
+        ({"rain": [400, 200]}, r"borders of 'rain' must be ascending numbers such as \[200, 400\], got \[400, 200\]"),
+        ({"rain": 200}, "borders of 'rain' must be ascending numbers such as .*, got 200"),
+        ({"rain": ["dry", "wet"]}, "borders of 'rain' must be ascending numbers"),
+        ({"rain": None}, "borders of 'rain' must be ascending numbers"),
+        ({"rain": [900]}, "borders of 'rain' part no two values: they must lie between"),
+        ([200, 400], "borders must be given by driver, as .*, got"),
+    ],
+)
+def test_own_borders_that_cannot_cut_are_refused(borders: object, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        detect(_rainy(), borders=borders)  # type: ignore[arg-type]

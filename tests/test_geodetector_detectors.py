@@ -11,6 +11,7 @@ from scipy import ndimage, stats
 
 from carbondrivers.attribution import detect
 from carbondrivers.attribution.effective_size import products
+from carbondrivers.attribution.geodetector import pair_table
 from carbondrivers.attribution.geodetector_moments import cell_moments, pair_moments
 from carbondrivers.attribution.geodetector_pairs import additive, ecological_test, equal_shares, two_sided_tail
 from carbondrivers.attribution.geodetector_risks import letters
@@ -18,7 +19,7 @@ from carbondrivers.attribution.geodetector_spatial import correlations, places_o
 from carbondrivers.attribution.geodetector_tests import noncentral_interval, share_interval, welch_test
 from carbondrivers.datasets import Driver, PixelSample
 from carbondrivers.errors import DataWarning, OptionError
-from carbondrivers.reports import journal, pictures
+from carbondrivers.reports import journal, pictures, tables, texts
 
 from .conftest import REFERENCE
 
@@ -385,3 +386,61 @@ def test_an_open_bar_with_a_clear_interval_is_explained() -> None:
         assert (row["p_eff"] >= 0.05) and (row["ci_eff_low"] > 0.0) == (names == ["a"])
     assert "whisker is clear of 0" in said["a"] and "whisker is clear of 0" not in said["b"]
     assert all("effective n" not in caption for caption in said.values())
+
+
+def _with_a_plot() -> PixelSample:
+    """Rows all over a region, but the first in one place; a pair of drivers that do not add."""
+    rng, n = np.random.default_rng(0), 500
+    frame = pd.DataFrame({"x": rng.uniform(0, 1e5, n), "y": rng.uniform(0, 1e5, n)})
+    frame["a"], frame["b"], frame["noise"] = rng.integers(0, 3, n), rng.integers(0, 3, n), rng.integers(0, 3, n)
+    frame["nep"] = 2.0 * (frame["a"] == frame["b"]) + frame["a"] + rng.normal(size=n)
+    plot = np.arange(n) < 150
+    frame.loc[plot, ["x", "y"]] = 5.0
+    return _sample(frame, ["a", "b", "noise"], placed=True, groups={"plot": plot})
+
+
+def test_it_is_said_which_p_decides_in_each_group() -> None:
+    with pytest.warns(DataWarning):
+        found = detect(_with_a_plot(), replicates=100)
+    pairs = found.interactions.set_index("group")
+    assert pairs.loc["all", "p_eff"].notna().all() and pairs.loc["plot", ["p_eff", "n_eff"]].isna().all(axis=None)
+    judged = pairs["p_eff_adjusted"].fillna(pairs["p_adjusted"]) < 0.05
+    assert ((pairs["interaction"] != "not distinguishable") == judged).all() and judged["plot"].any()
+    assert found.strata.query("group == 'plot' and driver == 'a'")["letters"].nunique() > 1
+    assert any("No P knows about spatial autocorrelation in: plot." in note for note in found.notes)
+    said = texts(found)[0]
+    assert "decides on pairs and strata (naive P decide in group plot, where no corrected one exists)" in said.methods
+    under = {t.name: " ".join(t.notes) for t in tables(found)}
+    assert "Verdicts rest on the corrected P, but the naive one in plot" in under["geodetector_interactions"]
+    assert "corrected P, but the naive one in plot" in under["geodetector_strata"]
+    drawn = {p.name: p.caption for p in pictures(found, journal=journal("jal"))}
+    assert "Naive P and interval in group plot" in drawn["factors"]
+    assert "a corrected P < 0.05" in drawn["interaction_all"] and "a naive P < 0.05" in drawn["interaction_plot"]
+
+
+def test_a_pair_of_a_group_with_places_is_never_judged_by_the_naive_p() -> None:
+    rows = [
+        {"group": "all", "p": 1e-9, "p_eff": p, "n_eff": n, "interaction_classic": "enhance, nonlinear"}
+        for p, n in ((1e-4, 50.0), (np.nan, np.nan))
+    ]
+    assert pair_table(rows, "bh")["interaction"].tolist() == ["enhance, nonlinear", "not distinguishable"]
+
+
+@pytest.mark.parametrize("heavy", [{0: 1.0, 1: 1e-4, 200: 1.0}, {0: 1.0, 200: 3.0}, {0: 1.0, 1: 0.9, 200: 0.2}])
+def test_weights_that_leave_no_degree_of_freedom_leave_no_interval(heavy: dict[int, float]) -> None:
+    # Kish's number is 1.5 to 2.5, and two strata leave less than one degree of freedom: q is near 1 in the first two by itself.
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"c": np.repeat([0, 1], 200), "nep": rng.normal(size=400), "w": 1e-9})
+    frame["x"], frame["y"] = rng.uniform(0, 1e5, (2, 400))
+    frame.loc[list(heavy), "w"] = list(heavy.values())
+    row = detect(_sample(frame, ["c"], placed=True, weights="w"), replicates=100).factors.iloc[0]
+    assert 0.0 <= row["q"] <= 1.0 and "too few independent rows" in row["note"]
+    empty = ["statistic", "p", "ci_low", "ci_high", "epsilon2", "omega2", "epsilon2_eff", "ci_eff_low", "ci_eff_high", "p_eff"]
+    assert row[empty].isna().all()
+
+
+def test_weights_that_leave_two_degrees_of_freedom_leave_an_interval() -> None:
+    frame = pd.DataFrame({"c": np.repeat([0, 1], 200), "nep": np.random.default_rng(0).normal(size=400), "w": 1e-9})
+    frame.loc[[0, 1, 200, 201], "w"] = 1.0
+    row = detect(_sample(frame, ["c"], weights="w")).factors.iloc[0]
+    assert row["df_2"] == pytest.approx(2.0, abs=1e-6) and row["ci_low"] <= row["ci_high"] and row["note"] == ""

@@ -81,3 +81,19 @@ def test_hundreds_of_strata_are_not_compared_two_by_two() -> None:
     assert set(result.risks["driver"]) == {"zone"} and (result.strata.query("driver == 'county'")["letters"] == "").all()
     assert "More than 100 strata are not compared two by two: county." in result.notes
     assert tables(result) and pictures(result, journal("jal"))
+
+
+@pytest.mark.parametrize("style", ["jgs", "jal"])
+@pytest.mark.parametrize(("by", "origin"), [(1.0, 1e12), (1e12, 0.0), (1.0, 5e6), (1e-9, 0.0)])
+def test_a_response_of_many_digits_has_short_numbers(style: str, by: float, origin: float) -> None:
+    sample = _at_places(14, grid=True)
+    frame = sample.frame.assign(nep=sample.frame["nep"] / 20.0 * by + origin)
+    where = {"coordinates": ("e", "n"), "crs": "EPSG:32650"}
+    result = detect(PixelSample.from_frame(frame, response="nep", drivers=sample.drivers, **where), replicates=100)  # type: ignore[arg-type]
+    drawn = {p.name: p.figure for p in pictures(result, journal(style)) if p.name in ("risk_map", "risks_all")}
+    assert len(drawn) == 2
+    for figure in drawn.values():
+        assert lint(figure) == []
+        assert any(ax.xaxis.get_offset_text().get_text() for ax in figure.axes)
+        words = [t.get_text() for ax in figure.axes for t in ax.get_xticklabels()]
+        assert max(sum(sign.isdigit() for sign in word) for word in words) <= 6

@@ -10,7 +10,7 @@ import pytest
 
 from carbondrivers.attribution import GeodetectorResult, detect
 from carbondrivers.datasets import Driver, PixelSample
-from carbondrivers.errors import StudyError
+from carbondrivers.errors import OptionError, StudyError
 from carbondrivers.reports import journal, pictures, texts
 from carbondrivers.study.check import load_study
 from carbondrivers.study.publish import publish_run
@@ -86,6 +86,31 @@ def test_lists_of_rules_and_classes_are_searched(tmp_path: Path) -> None:
     assert any("do not pay for that search" in note for note in found.notes)
     assert "4 to 9 classes (quantile or natural or equal)" in (tmp_path / "out" / "methods.md").read_text(encoding="utf-8")
     assert set(found.variables.set_index("name").loc[["gdp", "precipitation"], "kind"]) == {"continuous"}
+
+
+@pytest.mark.parametrize("search", ["", 'methods = ["quantile", "natural"]\nclasses = [4, 6]\n'])
+def test_own_borders_of_a_study_cut_their_driver_and_no_other(tmp_path: Path, search: str) -> None:
+    given = f"[analyses.geodetector]\nreplicates = 100\nborders = {{ precipitation = [0, 300, 400] }}\n{search}"
+    run = run_steps(load_study(_study(tmp_path, given)), tmp_path / "out")
+    assert publish_run(run, tmp_path / "out") == []
+    found = run.kept["geodetector"].result
+    assert isinstance(found, GeodetectorResult)
+    rain = found.strata.loc[found.strata["driver"] == "precipitation"]
+    assert rain["method"].eq("borders as given").all()
+    assert rain["upper"].tolist()[:2] == [300.0, 400.0] and rain["lower"].tolist()[1:] == [300.0, 400.0]
+    gdp = found.strata.loc[found.strata["driver"] == "gdp"]
+    assert gdp["lower"].notna().all() and len(gdp) >= 4 and not gdp["method"].eq("borders as given").any()
+    said = (tmp_path / "out" / "methods.md").read_text(encoding="utf-8")
+    assert "others at borders as given (Precipitation at 0, 300 and 400); categorical drivers" in said
+
+
+@pytest.mark.parametrize("step", ["geodetector", "optimum_windows"])
+def test_borders_of_no_measured_driver_are_refused(tmp_path: Path, step: str) -> None:
+    with pytest.raises(StudyError, match=r"'precipitaton' is no driver of this study.*precipitation"):
+        load_study(_study(tmp_path, f"[analyses.{step}]\nborders = {{ precipitaton = [1, 2] }}\n"))
+    study = load_study(_study(tmp_path, f"[analyses.{step}]\nborders = {{ land_cover = [1, 2] }}\n"))
+    with pytest.raises(OptionError, match="borders: 'land_cover' is no continuous driver of this sample"):
+        run_steps(study, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -106,12 +106,23 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "ordered": lambda: _sample(_with(e=pd.Categorical(BASE["c"].astype(str), list("3210"), ordered=True)), ("e",)),
     "names of ours": lambda: _sample(_with(q=BASE["a"], p=BASE["b"], level=BASE["c"]), ("level",), ("q", "p")),
     "weights": lambda: _sample(_with(w=np.where(ROWS < 5, 1e-9, 1.0 + ROWS)), weights="w"),
+    "one heavy row": lambda: _sample(_with(w=np.where(ROWS < 1, 1e6, 1.0)), weights="w"),
+    "a few heavy rows": lambda: _sample(_with(w=np.where(ROWS < 5, 1e6, 1.0)), weights="w"),
 }  # fmt: skip
+
+
+def _halves(sample: Any) -> dict[str, list[float]]:
+    """Return one border of its own for every driver that varies."""
+    columns = {d.name: sample.frame[d.name] for d in sample.continuous}
+    return {name: [float(v.min()), float(v.mean())] for name, v in columns.items() if v.min() < v.mean() < v.max()}
+
+
 DOORS: dict[str, Call] = {
     "f": lambda s: detect(s, replicates=100),
     "welch": lambda s: detect(s, replicates=100, p_method="welch", method="natural", classes=50),
     "permutation": lambda s: detect(s, replicates=100, p_method="permutation"),
     "spatial": lambda s: detect(s, replicates=100, p_method="spatial"),
+    "games_howell": lambda s: detect(s, replicates=100, risk_test="games_howell", borders=_halves(s)),
     "wang2016": lambda s: detect(s, replicates=100, p_method="wang2016"),
     "wang2016, gd": lambda s: detect(s, replicates=100, p_method="wang2016", variant="gd"),
     "wang2016, gdverse": lambda s: detect(s, replicates=100, p_method="wang2016", variant="gdverse"),
@@ -153,6 +164,10 @@ def _judge(name: str, table: pd.DataFrame) -> None:
         assert table[column].astype(np.float64).dropna().between(0.0, 1.0 + 1e-12).all(), (name, column)
     for column in {"q", "epsilon2", "omega2", "q_driver", "q_driver_2"} & set(table.columns):
         assert table[column].astype(np.float64).dropna().le(1.0 + 1e-12).all(), (name, column)
+    for low, high in {("ci_low", "ci_high"), ("ci_eff_low", "ci_eff_high"), ("epsilon2_low", "epsilon2_high")}:
+        if {low, high} <= set(table.columns):
+            ends = table[[low, high]].astype(np.float64).dropna()
+            assert (ends[low] <= ends[high] + 1e-12 * ends.abs().max(axis=1)).all(), (name, low)
     assert not np.isinf(table.select_dtypes(np.number).to_numpy(dtype=np.float64)).any(), name
     if {"q", "note"} <= set(table.columns):
         assert (table.loc[table["q"].isna(), "note"].str.len() > 10).all(), name

@@ -10,6 +10,7 @@ import xarray as xr
 from carbondrivers.attribution import detect, scale_curve, yearly_q
 from carbondrivers.datasets import PixelSample
 from carbondrivers.errors import DataError, OptionError
+from carbondrivers.reports import journal, pictures, tables, texts
 
 
 def _lattice(side: int = 24, seed: int = 1) -> tuple[pd.DataFrame, np.random.Generator]:
@@ -122,3 +123,28 @@ def test_messages(sample: PixelSample) -> None:
         yearly_q(nep, drivers | {"rain": drivers["rain"].where(drivers["rain"] < 2, np.inf)})
     few = yearly_q(nep.isel(year=slice(0, 3)), drivers, replicates=100).trends
     assert few["note"].str.startswith("undefined: fewer than 4 years").all() and few["p"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("crs", "by", "axis", "said"),
+    [
+        ("EPSG:32650", 10.0, "Side of the grid cell (km)", "at a cell of 1 km"),
+        ("EPSG:32650", 0.1, "Side of the grid cell (m)", "at a cell of 10 m"),
+        ("EPSG:4326", 1e-4, "Side of the grid cell (degrees)", "at a cell of 0.01 degrees"),
+        (None, 1.0, "Side of the grid cell (units of the coordinates)", "at a cell of 100 units of the coordinates"),
+    ],
+)
+def test_the_side_of_a_cell_has_its_unit(crs: str | None, by: float, axis: str, said: str) -> None:
+    frame, rng = _lattice(12)
+    frame["rain"] = rng.normal(size=144)
+    frame = frame.assign(nep=frame["rain"] + rng.normal(size=144), x=frame["x"] * by, y=frame["y"] * by)
+    sample = PixelSample.from_frame(frame, response="nep", drivers={"rain": "climate"}, coordinates=("x", "y"), crs=crs)
+    found = scale_curve(sample, sizes=[100 * by, 200 * by, 300 * by], classes=3, replicates=100)
+    (drawn,) = pictures(found, journal=journal("jal"))
+    ax = drawn.figure.axes[0]
+    assert ax.get_xlabel().replace("\n", " ") == axis
+    sides = {float(np.min(line.get_xdata())) for line in ax.lines if len(np.unique(line.get_xdata())) == 3}
+    assert len(sides) == 1 and sides.pop() == pytest.approx(100 * by / (1000 if "km" in axis else 1))
+    assert said in texts(found)[0].findings[0]
+    unit = axis.split("(")[1] if "km" not in axis else "m)"
+    assert tables(found)[0].headings["value"] == f"Side of the cell ({unit}"

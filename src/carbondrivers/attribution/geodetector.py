@@ -19,6 +19,7 @@ All of it comes from one pass over the rows (``geodetector_moments``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,11 +31,13 @@ from carbondrivers.attribution.geodetector_group import P_METHODS, Group, Option
 from carbondrivers.attribution.geodetector_null import is_shifted
 from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, letters, not_compared
 from carbondrivers.attribution.geodetector_rows import TYPES
+from carbondrivers.attribution.geodetector_verdicts import corrected_groups, naive_groups
 from carbondrivers.attribution.inference import ADJUSTMENTS, NAIVE_P, adjust_within
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import bootstrap_of
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.strata import STRATA_METHODS, StrataMethod
+from carbondrivers.attribution.strata_borders import own_borders
 from carbondrivers.datasets.sample import PixelSample
 from carbondrivers.errors import OptionError, choose
 from carbondrivers.provenance import history_line
@@ -72,6 +75,10 @@ SPATIAL_P = {
     True: "Corrected P of factors and pairs come from {} shifts of the grid around its edges, with flips.",
     False: "Corrected P of factors and pairs come from {} random fields with the response's autocorrelation and values.",
 }
+NAIVE_GROUPS = (
+    "No P knows about spatial autocorrelation in: {}. Verdicts on pairs and letters rest on the naive P there; rows in one "
+    "place, or too few independent ones, have no corrected P."
+)
 NO_PLACES = "No P knows about spatial autocorrelation: the rows have no coordinates."
 ONE_PLACE = "No P knows about spatial autocorrelation: all rows lie in one place."
 
@@ -125,6 +132,7 @@ def detect(
     *,
     method: StrataMethod = "quantile",
     classes: int = 6,
+    borders: Mapping[str, Sequence[float]] | None = None,
     p_method: PMethod = "f",
     variant: Variant = "geodetector",
     risk_test: RiskTest = "welch",
@@ -142,6 +150,10 @@ def detect(
         Checked table; categorical drivers are strata as they are. Weights (areas) are used.
     method, classes
         How continuous drivers are cut, within each group (see ``carbondrivers.attribution.strata``).
+    borders
+        Inner borders of one's own by driver, as ``{"precipitation": [200, 400, 600]}``, in place of the rule and the same in
+        every group. A value on a border belongs to the stratum below; borders beyond the driver's values cut nothing, and the
+        outer strata reach to its smallest and largest value.
     p_method
         ``"f"``, ``"welch"`` (unequal variances), ``"permutation"`` of rows, ``"spatial"`` (the corrected P then come from
         shifted grids or simulated fields, the naive one from F) or ``"wang2016"``, the published P of factors.
@@ -163,8 +175,8 @@ def detect(
     Raises
     ------
     OptionError
-        If an option is outside its list or range, or ``"spatial"`` is asked of rows without coordinates or in one
-        place.
+        If an option is outside its list or range, `borders` name no continuous driver, are not ascending numbers or part no
+        two values, or ``"spatial"`` is asked of rows without coordinates or in one place.
 
     Examples
     --------
@@ -188,20 +200,20 @@ def detect(
         raise OptionError("p_method 'spatial' needs rows in different places, and all lie in one: use 'permutation'")
     if p_method == "wang2016" and sample.weights is not None:
         raise OptionError("p_method 'wang2016' knows no weights, and the sample has them: leave them out, or use 'f'")
-    bootstrap = bootstrap_of(replicates, confidence, seed)
-    options = Options(method, classes, p_method, variant, bootstrap, block_size, risk_test)
+    bootstrap, own = bootstrap_of(replicates, confidence, seed), own_borders(borders, sample)
+    options = Options(method, classes, own, p_method, variant, bootstrap, block_size, risk_test)
     groups = [Group(name, part, options) for name, part in sample.group_samples()]
     parameters: dict[str, object] = {
         "method": method, "classes": classes, "p_method": p_method, "risk_test": risk_test, "adjust": adjust,
         "confidence": confidence, "replicates": replicates, "block_size": block_size, "crs": sample.crs or "",
     }  # fmt: skip
-    parameters |= {"variant": variant} if p_method == "wang2016" else {}
+    parameters |= ({"variant": variant} if p_method == "wang2016" else {}) | ({"borders": own} if own else {})
     tables = _tables(groups, adjust)
     return GeodetectorResult(
         method="geodetector",
         parameters=parameters,
         n=sample.n,
-        notes=_notes(sample, options, tables["strata"]),
+        notes=_notes(sample, options, tables),
         provenance=history_line("geodetector", n=sample.n, **parameters),
         variables=sample.variables(),
         dropped=sample.dropped.reset_index(drop=True),
@@ -261,16 +273,16 @@ def stacked(parts: list[dict[str, Any]]) -> pd.DataFrame:
 
 def strata_table(strata: pd.DataFrame, risks: pd.DataFrame) -> pd.DataFrame:
     """Return the strata with letters, from adjusted P of their differences."""
-    apart = dict(list(risks.groupby(["group", "driver"], sort=False)))
+    apart, corrected = dict(list(risks.groupby(["group", "driver"], sort=False))), corrected_groups(risks)
     marks: list[str] = []
     for key, means in strata.groupby(["group", "driver"], sort=False):
-        marks += _letters(means, apart[key]) if key in apart else [""] * len(means)
+        decided = "p_eff_adjusted" if key[0] in corrected else "p_adjusted"
+        marks += _letters(means, apart[key], decided) if key in apart else [""] * len(means)
     return strata.assign(letters=marks, n=strata["n"].astype(np.int64)).reindex(columns=STRATA_COLUMNS)
 
 
-def _letters(means: pd.DataFrame, risks: pd.DataFrame) -> list[str]:
-    """Return the compact letters of one driver's strata, by the corrected P where there are any."""
-    decided = "p_eff_adjusted" if risks["p_eff_adjusted"].notna().any() else "p_adjusted"
+def _letters(means: pd.DataFrame, risks: pd.DataFrame, decided: str) -> list[str]:
+    """Return the compact letters of one driver's strata, by the P that decides in its group."""
     place = {name: i for i, name in enumerate(means["level"])}
     differ, judged = np.zeros((len(means), len(means)), dtype=bool), np.zeros(len(means), dtype=bool)
     for one, two, p in zip(risks["level"], risks["level_2"], risks[decided], strict=True):
@@ -284,7 +296,7 @@ def pair_table(pairs: list[dict[str, object]], adjust: str) -> pd.DataFrame:
     if not pairs:
         return pd.DataFrame(columns=PAIR_COLUMNS)
     table = adjusted(pd.DataFrame(pairs), ["group"], adjust).reindex(columns=PAIR_COLUMNS)
-    decided = table["p_eff_adjusted"].where(table["p_eff"].notna() | table["n_eff"].notna(), table["p_adjusted"])
+    decided = table["p_eff_adjusted"].where(table["group"].isin(corrected_groups(table)), table["p_adjusted"])
     found = (decided < ALPHA) & ~table["interaction_classic"].str.startswith("weaken")
     defined = table["interaction_classic"] != ""
     return table.assign(interaction=np.where(found, table["interaction_classic"], np.where(defined, TYPES[5], "")))
@@ -297,8 +309,8 @@ def ecological_table(rows: list[dict[str, object]], adjust: str) -> pd.DataFrame
     return adjusted(pd.DataFrame(rows), ["group"], adjust).reindex(columns=ECOLOGICAL_COLUMNS)
 
 
-def _notes(sample: PixelSample, options: Options, strata: pd.DataFrame) -> tuple[str, ...]:
-    notes = [NAIVE_P]
+def _notes(sample: PixelSample, options: Options, tables: dict[str, pd.DataFrame]) -> tuple[str, ...]:
+    notes, strata = [NAIVE_P], tables["strata"]
     if options.p_method == "wang2016":
         notes.append(ORIGIN.format(options.variant))
     else:
@@ -307,6 +319,8 @@ def _notes(sample: PixelSample, options: Options, strata: pd.DataFrame) -> tuple
         notes.append(NO_PLACES if sample.coordinates is None else ONE_PLACE)
     else:
         notes.append(CORRECTED_P)
+        naive = list(dict.fromkeys(g for name in ("factors", "interactions", "risks") for g in naive_groups(tables[name])))
+        notes += [NAIVE_GROUPS.format(", ".join(naive))] if naive else []
         if options.p_method == "spatial":
             xy = sample.frame[list(sample.coordinates)].to_numpy(dtype=np.float64)
             notes.append(SPATIAL_P[is_shifted(xy, sample.is_geographic)].format(f"{options.bootstrap.replicates:,}"))

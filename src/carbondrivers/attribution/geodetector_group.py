@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal, get_args
@@ -32,16 +32,17 @@ from carbondrivers.attribution.geodetector_spatial import (
     places_of,
     sums_among,
 )
-from carbondrivers.attribution.geodetector_tests import EQUAL, share_interval, welch_test
+from carbondrivers.attribution.geodetector_tests import EQUAL, LEAST_DF, share_interval, welch_test
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import Bootstrap, Units, units_of
 from carbondrivers.attribution.strata import StrataMethod, stratify
+from carbondrivers.attribution.strata_borders import stratify_at
 from carbondrivers.datasets.sample import PixelSample
 
 PMethod = Literal["f", "welch", "permutation", "spatial", "wang2016"]
 P_METHODS: tuple[PMethod, ...] = get_args(PMethod)
 MOST_CROSSED = 2500
-AS_GIVEN = "classes as given"
+AS_GIVEN, AT_BORDERS = "classes as given", "borders as given"
 TOO_FEW = "no corrected P: autocorrelation or unequal weights leave too few independent rows for so many strata"
 
 
@@ -51,6 +52,7 @@ class Options:
 
     method: StrataMethod
     classes: int
+    borders: Mapping[str, Sequence[float]]
     p_method: PMethod
     variant: Variant
     bootstrap: Bootstrap
@@ -230,7 +232,7 @@ class Group:
         among, moments = sums_among(where, fields, cut.codes, cut.cells, self.weights), self.moments[driver]
         self._among[driver] = among[1] if len(among) > 1 else None
         row: Row = dict(corrected_test(q, centred_form(among[0], moments.weight), cut.cells - 1, self.n - self.kish, self.kish))
-        if len(among) > 1:
+        if len(among) > 1 and self.n_kish - cut.cells >= LEAST_DF:
             errors = among[1], fields[1].squares, self.kish
             self._pieces[driver] = pieces(moments, *errors)[1]
             row |= fixed_share(moments, *errors, self.options.bootstrap.confidence)
@@ -254,8 +256,13 @@ class Group:
         return self._among.get(driver)
 
     def _cut(self, column: pd.Series) -> Cut:
-        codes, names, borders = _as_given(column) or stratify(column, self.options.method, self.options.classes)
-        how = AS_GIVEN if borders is None else f"{self.options.method}, {len(names)} classes"
+        own = self.options.borders.get(str(column.name))
+        if own is None:
+            codes, names, borders = _as_given(column) or stratify(column, self.options.method, self.options.classes)
+            how = AS_GIVEN if borders is None else f"{self.options.method}, {len(names)} classes"
+        else:
+            codes, names, borders = stratify_at(column, own)
+            how = AT_BORDERS
         flaw = strata_flaw(len(names), self.n, self.total > 0.0)
         return Cut(codes, names, borders, how, flaw)
 

@@ -19,6 +19,7 @@ from scipy import stats
 
 from carbondrivers.attribution.geodetector_moments import Moments
 from carbondrivers.attribution.inference import Floats
+from carbondrivers.attribution.studentised_range import quantile, upper_tail
 
 RiskTest = Literal["welch", "games_howell"]
 RISK_TESTS: tuple[RiskTest, ...] = get_args(RiskTest)
@@ -154,8 +155,8 @@ def _games_howell(t: Floats, df: Floats, k: int, error: Floats, confidence: floa
     known = np.flatnonzero(np.isfinite(t))
     if len(known):
         root = np.sqrt(2.0)
-        p[known] = np.clip(stats.studentized_range.sf(np.abs(t[known]) * root, k, df[known]), 0.0, 1.0)
-        reach[known] = stats.studentized_range.ppf(confidence, k, df[known]) / root * error[known]
+        p[known] = upper_tail(np.abs(t[known]) * root, k, df[known])
+        reach[known] = quantile(confidence, k, df[known]) / root * error[known]
     return p, reach
 
 

@@ -7,10 +7,11 @@ from scipy import stats
 
 from carbondrivers.attribution.geodetector_moments import Moments, q_of
 from carbondrivers.attribution.geodetector_pairs import Additive, ecological_test
-from carbondrivers.attribution.geodetector_tests import EQUAL, epsilon2, f_test, omega2, share_interval
+from carbondrivers.attribution.geodetector_tests import EQUAL, LEAST_DF, epsilon2, f_test, omega2, share_interval
 from carbondrivers.attribution.inference import Floats
 
 Row = dict[str, object]
+TOO_FEW_WEIGHED = "no test, no interval: unequal weights leave too few independent rows for so many strata"
 TYPES = (
     "enhance, nonlinear", "enhance, bivariate", "independent", "weaken, univariate", "weaken, nonlinear",
     "not distinguishable",
@@ -41,7 +42,8 @@ def factor_row(moments: Moments, n: float, confidence: float) -> Row:
     q, cells = q_of(moments), len(moments.count)
     test = f_test(q, cells - 1, 1.0 - q, n - cells)
     low, high = share_interval(test["statistic"], cells - 1, n - cells, n, confidence)
-    note = "" if np.isfinite(test["statistic"]) else "no variance or no degrees of freedom left within the strata"
+    note = "" if np.isfinite(test["statistic"]) else "no test: nothing varies within the strata"
+    note = note if n - cells >= LEAST_DF else TOO_FEW_WEIGHED
     shares = {"q": q, "epsilon2": epsilon2(q, n, cells), "omega2": omega2(q, n, cells)}
     return {**shares, "ci_low": low, "ci_high": high, "note": note, **test}
 
@@ -72,7 +74,7 @@ def interaction_row(
     return {
         "q_driver": shares[0], "q_driver_2": shares[1], "q": shares[2], "epsilon2": epsilon2(shares[2], n, table.cells),
         "cells": table.cells, "interaction_classic": classic_type(*shares), "ci_low": low * rest, "ci_high": high * rest,
-        "estimate": (fit.left - fit.df * within / df_2) / whole if df_2 > 0.0 and fit.df > 0 else np.nan,
+        "estimate": (fit.left - fit.df * within / df_2) / whole if df_2 >= LEAST_DF and fit.df > 0 else np.nan,
         "note": "" if np.isfinite(test["p"]) else f"the non-additive part cannot be tested: {_untested(fit.df, df_2)}",
         **test,
     }  # fmt: skip
@@ -80,7 +82,7 @@ def interaction_row(
 
 def _untested(df: float, df_2: float) -> str:
     """Return what a test of the non-additive part lacks."""
-    if df <= 0.0 or df_2 <= 0.0:
+    if df <= 0.0 or df_2 < LEAST_DF:
         return "no degrees of freedom are left"
     return "the crossed strata explain the response whole, and nothing is left to test with"
 

@@ -17,10 +17,13 @@ from carbondrivers.attribution.inference import upper_f
 
 # Below this share of the whole, a sum of squares is rounding.
 EQUAL = 1e-12
+# With weights the degrees of freedom within strata need not be whole. Below one the distribution of F lies almost whole at
+# infinity: no statistic is large, and an interval would be [0, 0] whatever q is. (One, but for rounding.)
+LEAST_DF = 1.0 - 1e-9
 
 
 def f_test(explained: float, df: float, unexplained: float, df_2: float) -> dict[str, float]:
-    """Return the F test of a sum of squares; NaN where it is not defined.
+    """Return the F test of a sum of squares; NaN where it is not defined, or `df_2` is less than one.
 
     Examples
     --------
@@ -29,7 +32,7 @@ def f_test(explained: float, df: float, unexplained: float, df_2: float) -> dict
     (4.0, 0.111111)
     """
     row = {"statistic": np.nan, "df": float(df), "df_2": float(df_2), "p": np.nan, "log10_p": np.nan}
-    if df <= 0.0 or df_2 <= 0.0 or unexplained <= EQUAL * (explained + unexplained):
+    if df <= 0.0 or df_2 < LEAST_DF or unexplained <= EQUAL * (explained + unexplained):
         return row
     f = (explained / df) / (unexplained / df_2)
     p, log10_p = upper_f(np.array([f]), df, df_2)
@@ -63,7 +66,7 @@ def welch_test(moments: Moments) -> dict[str, float]:
 
 def epsilon2(q: float, n: float, cells: int) -> float:
     """Return q less what `cells` strata explain of `n` rows by chance; 0 on average where they explain nothing."""
-    return 1.0 - (1.0 - q) * (n - 1.0) / (n - cells) if n > cells else np.nan
+    return 1.0 - (1.0 - q) * (n - 1.0) / (n - cells) if n - cells >= LEAST_DF else np.nan
 
 
 def omega2(q: float, n: float, cells: int) -> float:
@@ -74,7 +77,7 @@ def omega2(q: float, n: float, cells: int) -> float:
     >>> round(omega2(0.5, 21.0, 3), 6)
     0.432432
     """
-    if n <= cells:
+    if n - cells < LEAST_DF:
         return np.nan
     mean_square = (1.0 - q) / (n - cells)
     return (q - (cells - 1) * mean_square) / (1.0 + mean_square)

@@ -119,14 +119,28 @@ def interval_notes(bootstrap: Bootstrap, blocks: Blocks, units: NDArray[np.int64
 
 def side_words(blocks: Blocks, grid: xr.DataArray) -> str:
     """Return the side of the blocks with its unit, such as ``"16 km"``."""
-    unit = _unit_of(grid)
-    return f"{blocks.side / 1000:g} km" if unit == "m" and blocks.side >= 1000 else f"{blocks.side:g} {unit}"
+    return length_words(blocks.side, unit_of_crs(grid.attrs.get("crs")) if {"x", "y"} <= set(grid.coords) else "cells")
 
 
-def _unit_of(grid: xr.DataArray) -> str:
-    if not {"x", "y"} <= set(grid.coords):
-        return "cells"
-    crs = grid.attrs.get("crs")
+def length_words(length: float, unit: str) -> str:
+    """Return a length with its unit, from 1000 m on in km.
+
+    Examples
+    --------
+    >>> length_words(16000.0, "m"), length_words(0.25, "degrees")
+    ('16 km', '0.25 degrees')
+    """
+    return f"{length / 1000:g} km" if unit == "m" and length >= 1000 else f"{length:g} {unit}"
+
+
+def unit_of_crs(crs: object) -> str:
+    """Return the unit of the coordinates of a reference system in words; None or empty: it is not known.
+
+    Examples
+    --------
+    >>> unit_of_crs("EPSG:32650"), unit_of_crs("EPSG:4326"), unit_of_crs(None)
+    ('m', 'degrees', 'units of the coordinates')
+    """
     if not crs:
         return "units of the coordinates"
     from pyproj import CRS

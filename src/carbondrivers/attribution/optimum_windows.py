@@ -25,10 +25,11 @@ from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import FEWEST_UNITS, Bootstrap, bootstrap_of, units_of
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.row_order import in_order
-from carbondrivers.attribution.strata import SEARCH_METHODS, SearchMethod, class_names, stratify
+from carbondrivers.attribution.strata import SEARCH_METHODS, SearchMethod, stratify
+from carbondrivers.attribution.strata_borders import own_borders, stratify_at
 from carbondrivers.attribution.strata_kernels import Codes
 from carbondrivers.datasets.sample import PixelSample
-from carbondrivers.errors import OptionError, choose, did_you_mean
+from carbondrivers.errors import OptionError, choose
 from carbondrivers.provenance import history_line
 
 Side = Literal["highest", "lowest"]
@@ -128,7 +129,7 @@ def optimum_windows(
         raise OptionError(f"classes must be a whole number from 2 to 50, got {classes!r}")
     if isinstance(min_size, bool) or not isinstance(min_size, int) or min_size < 2:
         raise OptionError(f"min_size must be a whole number of 2 or more, got {min_size!r}")
-    own = _borders(borders, sample)
+    own = own_borders(borders, sample)
     boot = bootstrap_of(replicates, confidence, seed)
     rows: list[dict[str, object]] = []
     means: list[dict[str, object]] = []
@@ -137,7 +138,7 @@ def optimum_windows(
         means.append(group.head | {"estimate": float(part.y.mean()), "n": part.n})
         rows += group.windows({d.name: stratify_of(part, d.name, method, classes, own) for d in part.drivers})
     parameters = {
-        "side": side, "method": method, "classes": classes, "borders": {d: list(b) for d, b in own.items()} or None,
+        "side": side, "method": method, "classes": classes, "borders": own or None,
         "min_size": min_size, "block_size": block_size, "confidence": confidence, "replicates": replicates, "seed": seed,
     }  # fmt: skip
     return OptimumWindowsResult(
@@ -150,15 +151,6 @@ def optimum_windows(
         windows=pd.DataFrame(rows, columns=COLUMNS),
         means=pd.DataFrame(means, columns=["group", "response", "estimate", "n"]),
     )
-
-
-def _borders(given: Mapping[str, Sequence[float]] | None, sample: PixelSample) -> dict[str, Sequence[float]]:
-    known = [d.name for d in sample.continuous]
-    for name in given or {}:
-        if name not in known:
-            raise OptionError(f"borders: {name!r} is no continuous driver of this sample.{did_you_mean(str(name), known)}")
-        stratify(sample.frame[name], "quantile", 2, borders=(given or {})[name])
-    return dict(sorted((given or {}).items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,20 +168,14 @@ class Cut:
 
 
 def stratify_of(part: PixelSample, driver: str, method: SearchMethod, classes: int, own: Mapping[str, Sequence[float]]) -> Cut:
-    """Return a driver's strata by its own borders where it has some, else by the rule.
-
-    A group that lies whole between two of the borders is one stratum.
-    """
+    """Return a driver's strata by its own borders where it has some, else by the rule."""
     column = part.frame[driver]
     constant = not isinstance(column.dtype, pd.CategoricalDtype) and column.nunique() < 2
     if constant:
         return Cut(np.zeros(part.n, dtype=np.int64), [f"{column.iloc[0]:.6g}"], None)
-    inner = own.get(driver)
-    if inner is not None:
-        low, high = float(column.min()), float(column.max())
-        if not any(low <= border < high for border in inner):
-            return Cut(np.zeros(part.n, dtype=np.int64), class_names(np.array([low, high])), np.array([low, high]))
-    return Cut(*stratify(column, method, classes, y=part.y, borders=inner))
+    if driver in own:
+        return Cut(*stratify_at(column, own[driver]))
+    return Cut(*stratify(column, method, classes, y=part.y))
 
 
 class _Group:

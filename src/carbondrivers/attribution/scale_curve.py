@@ -19,6 +19,7 @@ import pandas as pd
 
 from carbondrivers.attribution.geodetector_bootstrap import epsilon2_interval
 from carbondrivers.attribution.geodetector_moments import cell_moments, q_of
+from carbondrivers.attribution.grid_blocks import unit_of_crs
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import BLOCKS_ACROSS, Bootstrap, Units, bootstrap_of
@@ -63,7 +64,7 @@ class ScaleCurveResult(Result):
     title="Scale curve: q by size of the grid cell",
     takes="sample",
     result=ScaleCurveResult,
-    version="1",
+    version="2",
     citation="Openshaw, S. (1984). The modifiable areal unit problem. CATMOG 38. Geo Books, Norwich.",
 )
 def scale_curve(
@@ -138,7 +139,7 @@ def scale_curve(
         table += [head | row for row in _sizes(own, sides, float(_supported(_places(part), sides[-1]).mean()))]
     parameters = {
         "sizes": [float(s) for s in sides], "method": method, "classes": classes, "confidence": confidence,
-        "replicates": replicates, "seed": seed,
+        "replicates": replicates, "seed": seed, "unit": unit_of_crs(sample.crs),
     }  # fmt: skip
     return ScaleCurveResult(
         method="scale_curve",

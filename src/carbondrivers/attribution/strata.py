@@ -178,10 +178,14 @@ def class_names(borders: Floats) -> list[str]:
 
 
 def _own(column: pd.Series, borders: Sequence[float] | Floats) -> Floats:
-    inner, values = np.asarray(borders, dtype=np.float64), column.to_numpy(dtype=np.float64)
-    name = column.name
+    name, values = column.name, column.to_numpy(dtype=np.float64)
+    try:
+        inner = np.asarray(borders, dtype=np.float64)
+    except (TypeError, ValueError):
+        inner = np.empty(0)
     if inner.ndim != 1 or not len(inner) or not np.isfinite(inner).all() or (np.diff(inner) <= 0).any():
-        raise OptionError(f"borders of {name!r} must be ascending numbers such as [200, 400], got {list(borders)!r}")
+        got = list(borders) if isinstance(borders, tuple | np.ndarray) else borders
+        raise OptionError(f"borders of {name!r} must be ascending numbers such as [200, 400], got {got!r}")
     low, high = float(values.min()), float(values.max())
     inside = inner[(inner >= low) & (inner < high)]
     if not len(inside):

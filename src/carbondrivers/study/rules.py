@@ -195,7 +195,7 @@ def _reference_problems(view: Raw, step: Step) -> Found:
         if not isinstance(given, Mapping) or not isinstance(extra, dict) or extra.get("refers_to") != "driver":
             continue
         names = given.get(key, ())
-        for name in [names] if isinstance(names, str) else names if isinstance(names, list) else ():
+        for name in [names] if isinstance(names, str) else names if isinstance(names, list | dict) else ():
             if isinstance(name, str) and name not in known:
                 yield (
                     ("analyses", step.name, key),

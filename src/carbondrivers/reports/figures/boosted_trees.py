@@ -59,10 +59,7 @@ def boosted_trees(
     choose(group, dict.fromkeys(result.influence["group"]), "group")
     rows = _rows(result, group)
     with drawing(profile):
-        if ax is None:
-            ax = panels.page(profile.onehalf, 14.0 + 4.6 * rows.span).axes(42.0, 3.0, profile.onehalf - 46.0, 4.6 * rows.span)
-        labels = [panels.fit_lines(result.label(d), 38.0, profile.size - 0.5) for d in rows.table["driver"]]
-        panels.dress_rows(ax, rows, labels, profile.size - 0.5)
+        ax = panels.driver_axes(ax, result, rows, profile)
         _bars(ax, rows, profile.size - 0.5)
     return ax
 

@@ -60,10 +60,7 @@ def correlation(
     choose(kind, dict.fromkeys(table["method"]), "kind")
     rows = panels.driver_rows(result, table.loc[(table["group"] == group) & (table["method"] == kind)], "r")
     with drawing(profile):
-        if ax is None:
-            ax = panels.page(profile.onehalf, 14.0 + 4.6 * rows.span).axes(42.0, 3.0, profile.onehalf - 46.0, 4.6 * rows.span)
-        labels = [panels.fit_lines(result.label(d), 38.0, profile.size - 0.5) for d in rows.table["driver"]]
-        panels.dress_rows(ax, rows, labels, profile.size - 0.5)
+        ax = panels.driver_axes(ax, result, rows, profile)
         _draw(ax, rows, profile.size - 0.5, _axis_label(rows.table))
     return ax
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
+from carbondrivers.attribution.geodetector_verdicts import is_corrected, naive_groups
 from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.bars import Mark, bar_page
@@ -50,12 +51,8 @@ def factors(result: GeodetectorResult, ax: Axes | None = None, *, group: str = "
     choose(group, dict.fromkeys(table["group"]), "group")
     rows = panels.driver_rows(result, table.loc[table["group"] == group], "q")
     with drawing(profile):
-        if ax is None:
-            tall = 4.6 * rows.span
-            ax = panels.page(profile.onehalf, 14.0 + tall).axes(42.0, 3.0, profile.onehalf - 46.0, tall)
-        size = profile.size - 0.5
-        panels.dress_rows(ax, rows, [panels.fit_lines(result.label(d), 38.0, size) for d in rows.table["driver"]], size)
-        _draw(ax, rows, size)
+        ax = panels.driver_axes(ax, result, rows, profile)
+        _draw(ax, rows, profile.size - 0.5)
     return ax
 
 
@@ -69,7 +66,7 @@ def factor_pictures(result: GeodetectorResult, *, journal: Journal) -> list[Pict
         response = result.label(str(table["response"].iloc[0]))
         sentences = [
             f"response: {response}", f"n = {panels.count(result.n)}", strata_words(result), _whiskers(result, table),
-            "sorted by q within each category, categories by their strongest driver",
+            "sorted by q within each category, categories by their strongest driver", _exceptions(table),
         ]  # fmt: skip
         on = bar_page(
             result, table, value="q", draw=lambda ax, rows, s=size: _draw(ax, rows, s),  # type: ignore[misc]
@@ -78,7 +75,7 @@ def factor_pictures(result: GeodetectorResult, *, journal: Journal) -> list[Pict
         )  # fmt: skip
         caption = (
             f"Explanatory power (q) of each driver for {response}, by group and driver category. "
-            f"{strata_words(result).capitalize()}. {_judged(result, table)}"
+            f"{_sentence(strata_words(result)).strip()} {_judged(result, table)}"
         )
         name = "factors" if index == 0 else f"factors_{index + 1}"
         found.append(Picture(name, on.figure, table, caption, "onehalf" if len(names) == 1 else "double"))
@@ -106,11 +103,6 @@ def interaction_pictures(result: GeodetectorResult, *, journal: Journal) -> list
     return found
 
 
-def is_corrected(table: pd.DataFrame) -> bool:
-    """Whether the rows have places, so that a P knows about autocorrelation."""
-    return bool(table["n_eff"].notna().any())
-
-
 def interval_of(table: pd.DataFrame) -> tuple[str, str]:
     """Return the columns of the interval to draw: the corrected one where there is one."""
     return ("ci_eff_low", "ci_eff_high") if is_corrected(table) else ("ci_low", "ci_high")
@@ -126,19 +118,31 @@ def _whiskers(result: GeodetectorResult, table: pd.DataFrame) -> str:
     return f"whiskers: {level} interval of the population's share, {how}; below the bar's end where chance adds to q"
 
 
+def _exceptions(table: pd.DataFrame) -> str:
+    """Return in which panels the marks are those of the naive P, though others have a corrected one."""
+    naive = [panels.group_words(group) for group in naive_groups(table)]
+    return f"naive P and interval in {', '.join(naive)}, where no corrected one exists" if naive else ""
+
+
 def _judged(result: GeodetectorResult, table: pd.DataFrame) -> str:
     if not is_corrected(table):
         return "Open bars: naive P is 0.05 or more; naive, because it takes neighbouring rows as independent."
     clear = (table["p_eff"] >= 0.05) & (table["ci_eff_low"] > 0.0)
     return (
         "Open bars: P corrected for spatial autocorrelation is 0.05 or more. Whiskers: interval of the share of these strata, "
-        f"errors within them autocorrelated.{_CLEAR if clear.any() else ''}"
+        f"errors within them autocorrelated.{_CLEAR if clear.any() else ''}{_sentence(_exceptions(table))}"
     )
 
 
+def _sentence(words: str) -> str:
+    return f" {words[:1].upper()}{plain(words[1:])}." if words else ""
+
+
 def _rarer_marks(table: pd.DataFrame) -> list[Mark]:
-    p = table["p_eff" if is_corrected(table) else "p"]
-    return [({"hatch": _WITHOUT_P}, panels.NO_P)] if (table["q"].notna() & p.isna()).any() else []
+    hatched = any(
+        (rows["q"].notna() & rows["p_eff" if is_corrected(rows) else "p"].isna()).any() for _, rows in table.groupby("group")
+    )
+    return [({"hatch": _WITHOUT_P}, panels.NO_P)] if hatched else []
 
 
 def _draw(ax: Axes, rows: Rows, size: float) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
+from carbondrivers.attribution.geodetector_verdicts import is_corrected
 from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.panels import Page
@@ -51,9 +52,7 @@ def risks(
     table = _strata_of(result, group, driver)
     with drawing(profile):
         size = profile.size - 0.5
-        if ax is None:
-            tall = _PITCH_MM * len(table)
-            ax = panels.page(profile.onehalf, 14.0 + tall).axes(42.0, 3.0, profile.onehalf - 46.0, tall)
+        ax = panels.row_axes(profile, _PITCH_MM * len(table)) if ax is None else ax
         _draw(ax, result, table, [panels.fit_lines(name, 38.0, size) for name in _names(table)], size)
         ax.set_xlabel(_axis_words(result), fontsize=size, labelpad=1.5)
     return ax
@@ -179,13 +178,14 @@ def _sentences(result: GeodetectorResult, group: str, drivers: list[str]) -> lis
     table = result.strata.loc[(result.strata["group"] == group) & result.strata["driver"].isin(drivers)]
     level = f"{100 * float(result.parameters.get('confidence', 0.95)):g} %"
     how = "with the effective n" if _ends(table)[0] == "ci_eff_low" else "naive, every row independent"
+    judged = result.risks.loc[result.risks["group"] == group]
     longest = int(table.groupby("driver").size().max())
     where = panels.group_words(group)
     n = result.factors.loc[result.factors["group"] == group, "n"].max()
     return [
         f"{where[:1].upper()}{where[1:]}, n = {panels.count(n)}: {_foot_words(result)} in each stratum with its "
         f"{level} interval ({how})",
-        f"strata that share a letter are not found to differ (adjusted {'corrected' if 'eff' in how else 'naive'} P)",
+        f"strata that share a letter are not found to differ (adjusted {'corrected' if is_corrected(judged) else 'naive'} P)",
         f"the {MOST_STRATA} largest strata of a driver" if longest > MOST_STRATA else "",
         "panels sorted by q, each with its own scale" if len(drivers) > 1 else "",
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 
 from carbondrivers.attribution.latent_model import LatentResult
@@ -12,10 +11,10 @@ from carbondrivers.attribution.latent_tables import REFUSED
 from carbondrivers.datasets.sample import ALL
 from carbondrivers.errors import OptionError, choose
 from carbondrivers.reports.figures import panels, sem_diagram, sem_groups
-from carbondrivers.reports.figures.path_model import effect_sources
+from carbondrivers.reports.figures.path_model import effect_sources, judged
 from carbondrivers.reports.figures.sem_diagram import Arrow, Member, Shape
-from carbondrivers.reports.figures.sem_layout import Layout, Matrix
-from carbondrivers.reports.figures.sem_page import Diagram, box_label, compose, draw_alone
+from carbondrivers.reports.figures.sem_layout import Matrix
+from carbondrivers.reports.figures.sem_page import Diagram, box_label, draw_alone, group_pictures
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
@@ -72,26 +71,20 @@ def latent_pictures(result: LatentResult, *, journal: Journal) -> list[Picture]:
     without = refusals(result)
     groups = list(dict.fromkeys(result.fit["group"]))
     standing = [group for group in groups if group not in without]
-    found: list[Picture] = []
-    lay: Layout | None = None
-    for group in standing:
-        pages, lay = compose(_diagram(result, group), journal, lay)
-        name = "latent_model" if group == groups[0] else f"latent_model_{panels.slug(group)}"
-        numbers = result.standardised[result.standardised["group"] == group].reset_index(drop=True)
-        for ending, on in zip(("", "_effects"), pages, strict=False):
-            found.append(Picture(f"{name}{ending}", on.figure, numbers, _caption(result, group), "double"))
+    found = group_pictures(
+        "latent_model", standing, journal, first=groups[0],
+        diagram=lambda group: _diagram(result, group),
+        numbers=lambda group: result.standardised[result.standardised["group"] == group].reset_index(drop=True),
+        caption=lambda group: _caption(result, group),
+    )  # fmt: skip
     if len(groups) > 1 or not found:
         found.append(_groups(result, journal, without))
     return found
 
 
-def _by(table: pd.DataFrame) -> str:
-    return "p_eff" if table["p_eff"].notna().any() else "p"
-
-
 def _parts(result: LatentResult, group: str) -> tuple[list[Shape], list[Arrow]]:
     table = result.standardised[result.standardised["group"] == group]
-    by = _by(result.coefficients)
+    by = judged(result.coefficients)
     tests = result.coefficients[result.coefficients["group"] == group]
     arrows = [
         Arrow(str(r["driver"]), str(r["response"]), float(r["std_estimate"]), float(r[by]))
@@ -117,7 +110,7 @@ def _arcs(result: LatentResult, group: str, boxes: set[str]) -> list[Arrow]:
     """Return the correlated errors of boxes that the model names (``a ~~ b``), as double-headed arrows."""
     named = {frozenset(pair) for pair in LatentModel.parse(str(result.parameters["model"])).correlated}
     rows = result.coefficients[(result.coefficients["group"] == group) & (result.coefficients["level"] == "covariance")]
-    by = _by(result.coefficients)
+    by = judged(result.coefficients)
     return [
         Arrow(a, b, float(r["std_estimate"]), float(r[by]), double=True)
         for r in rows.to_dict("records")
@@ -137,7 +130,7 @@ def _diagram(result: LatentResult, group: str) -> Diagram:
     target = _target(result)
     effects = result.effects[(result.effects["group"] == group) & (result.effects["response"] == target)]
     labels, colours = ({shape.name: getattr(shape, key) for shape in shapes} for key in ("label", "colour"))
-    corrected = _by(result.coefficients) == "p_eff"
+    corrected = judged(result.coefficients) == "p_eff"
     heading = panels.group_words(group)
     return Diagram(
         shapes, arrows, effect_sources(effects, labels, colours), heading[:1].upper() + heading[1:],
@@ -169,17 +162,17 @@ def _foot(result: LatentResult, group: str, drawn: int) -> list[str]:
 
 
 def _caption(result: LatentResult, group: str) -> str:
-    judged = "errors from blocks of space" if _by(result.coefficients) == "p_eff" else "naive, every row independent"
+    errors = "errors from blocks of space" if judged(result.coefficients) == "p_eff" else "naive, every row independent"
     return (
         f"Structural equations with latent variables, {panels.group_words(group)}: standardised loadings in the boxes, "
-        f"standardised coefficients on the arrows, width in proportion to their size, dashed where P >= 0.05 ({judged}); "
+        f"standardised coefficients on the arrows, width in proportion to their size, dashed where P >= 0.05 ({errors}); "
         f"and direct, indirect (hatched) and total standardised effects on {result.label(_target(result))}."
     )
 
 
 def _groups(result: LatentResult, journal: Journal, without: dict[str, str]) -> Picture:
     table = result.coefficients[result.coefficients["level"].isin([LOADINGS, ARROWS])]
-    by = _by(table)
+    by = judged(table)
     rows = [f"{box_label(result, a)} → {box_label(result, b)}" for a, b in zip(table["driver"], table["response"], strict=True)]
     frame = table.assign(row=rows, p=table[by])[["group", "level", "row", "std_estimate", "p"]]
     parts = [

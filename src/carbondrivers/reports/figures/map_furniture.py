@@ -19,7 +19,7 @@ from matplotlib.patches import Polygon, Rectangle
 from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
-from carbondrivers.reports.figures.panels import Page, axes_mm, text_width
+from carbondrivers.reports.figures.panels import Page, axes_mm, short_numbers, text_width
 from carbondrivers.reports.style import DIVERGING, INK, SEQUENTIAL
 
 _STEPS = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60])
@@ -351,6 +351,7 @@ def colour_bar(on: Page, left: float, top: float, width: float, drawn: Any, ends
     bar.outline.set_linewidth(0.6)
     bar.ax.locator_params(axis="x", nbins=6)
     bar.ax.tick_params(labelsize=size, pad=1.5)
+    short_numbers(bar.ax.xaxis, size)
     bar.set_label(words, fontsize=size + 0.5, labelpad=1.5)
 
 

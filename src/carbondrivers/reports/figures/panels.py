@@ -15,15 +15,17 @@ import numpy as np
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from matplotlib.ticker import ScalarFormatter
 
 from carbondrivers.attribution.result import Result
 from carbondrivers.datasets.sample import ALL
-from carbondrivers.reports.style import CATEGORY_COLOURS, FOOT_INK, INK, RULE_INK, plain, unit_text
+from carbondrivers.reports.style import CATEGORY_COLOURS, FOOT_INK, INK, RULE_INK, Journal, plain, unit_text
 
 MM_PER_INCH = 25.4
 MM_PER_POINT = MM_PER_INCH / 72
@@ -32,6 +34,7 @@ CORRECTED_KEY = "filled: P < 0.05 with the effective n"
 NO_P = "P undefined"
 MAX_PANELS = 6
 FOOT_LINES = 6
+MOST_DIGITS = 6
 # Measured at 720 dots an inch; at screen resolution hinting makes text up to three per cent wider.
 _HINTING = 1.03
 _RENDERER: Any = RendererAgg(8, 8, 720)  # type: ignore[no-untyped-call]
@@ -241,6 +244,19 @@ def dress_rows(ax: Axes, rows: Rows, labels: list[str], size: float) -> None:
             )  # fmt: skip
 
 
+def row_axes(profile: Journal, tall: float) -> Axes:
+    """Return axes of their own for rows that are `tall` mm high together, with room for their labels."""
+    return page(profile.onehalf, 14.0 + tall).axes(42.0, 3.0, profile.onehalf - 46.0, tall)
+
+
+def driver_axes(ax: Axes | None, result: Result, rows: Rows, profile: Journal) -> Axes:
+    """Return axes dressed with rows of drivers; axes of their own where None."""
+    size = profile.size - 0.5
+    ax = row_axes(profile, 4.6 * rows.span) if ax is None else ax
+    dress_rows(ax, rows, [fit_lines(result.label(d), 38.0, size) for d in rows.table["driver"]], size)
+    return ax
+
+
 def axes_mm(ax: Axes) -> tuple[float, float]:
     """Return width and height of axes in mm, as they were placed."""
     scale = MM_PER_INCH / ax.figure.dpi
@@ -276,9 +292,19 @@ def print_values(ax: Axes, y: np.ndarray, ends: np.ndarray, words: list[str], si
         ax.text(x, row, word, fontsize=size, ha=side, va="center", color=INK)
 
 
+def short_numbers(axis: Axis, size: float) -> None:
+    """Take what the numbers along an axis share out of them where they have many digits; it stands at the axis' end."""
+    low, high = sorted(axis.get_view_interval())
+    words = axis.get_major_formatter().format_ticks([v for v in axis.get_majorticklocs() if low <= v <= high])
+    if max((sum(sign.isdigit() for sign in word) for word in words), default=0) > MOST_DIGITS:
+        axis.set_major_formatter(ScalarFormatter(useOffset=True))
+    axis.get_offset_text().set_fontsize(size)
+
+
 def roomy_ticks(ax: Axes, most: int, size: float) -> None:
     """Set at most `most` intervals of ticks below axes, fewer where their numbers are long (a response of 1e12, say)."""
     across = axes_mm(ax)[0]
+    short_numbers(ax.xaxis, size)
     for count in range(most, 0, -1):
         ax.locator_params(axis="x", nbins=count)
         low, high = ax.get_xlim()

@@ -14,8 +14,8 @@ from carbondrivers.datasets.sample import ALL
 from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels, sem_diagram, sem_effects, sem_groups
 from carbondrivers.reports.figures.sem_diagram import Arrow, Member, Shape
-from carbondrivers.reports.figures.sem_layout import Layout, Matrix
-from carbondrivers.reports.figures.sem_page import Diagram, box_label, compose, draw_alone
+from carbondrivers.reports.figures.sem_layout import Matrix
+from carbondrivers.reports.figures.sem_page import Diagram, box_label, draw_alone, group_pictures
 from carbondrivers.reports.registry import Picture, figure_of
 from carbondrivers.reports.style import Journal, drawing
 from carbondrivers.reports.style import journal as journal_of
@@ -70,15 +70,12 @@ def path_pictures(result: PathResult, *, journal: Journal) -> list[Picture]:
     kind = shown_kind(result)
     table = result.coefficients[result.coefficients["method"] == kind]
     groups = list(dict.fromkeys(table["group"]))
-    found: list[Picture] = []
-    lay: Layout | None = None
-    for group in groups:
-        diagram = _diagram(result, group, kind)
-        pages, lay = compose(diagram, journal, lay)
-        name = "path_model" if group == groups[0] else f"path_model_{panels.slug(group)}"
-        numbers = table[table["group"] == group].reset_index(drop=True)
-        for ending, on in zip(("", "_effects"), pages, strict=False):
-            found.append(Picture(f"{name}{ending}", on.figure, numbers, _caption(result, group, kind), "double"))
+    found = group_pictures(
+        "path_model", groups, journal, first=groups[0],
+        diagram=lambda group: _diagram(result, group, kind),
+        numbers=lambda group: table[table["group"] == group].reset_index(drop=True),
+        caption=lambda group: _caption(result, group, kind),
+    )  # fmt: skip
     if len(groups) > 1:
         found.append(_groups(result, table, kind, journal))
     return found

@@ -33,7 +33,7 @@ def scale_pictures(result: ScaleCurveResult, *, journal: Journal) -> list[Pictur
         response, where = result.label(str(table["response"].iloc[0])), panels.group_words(str(group))
         sentences = [
             f"response: {response}", where, f"cells: {panels.count(sizes['n'].max())} to {panels.count(sizes['n'].min())}",
-            "sides in the unit of the coordinates", f"common support: {100 * float(sizes['share'].iloc[0]):.0f} % of the rows",
+            f"common support: {100 * float(sizes['share'].iloc[0]):.0f} % of the rows",
             f"band: {level} interval over blocks",
         ]  # fmt: skip
         caption = (
@@ -42,14 +42,21 @@ def scale_pictures(result: ScaleCurveResult, *, journal: Journal) -> list[Pictur
         )
         for index, names in enumerate(panels.chunks(list(dict.fromkeys(table["driver"])), MOST_PANELS)):
             part = table.loc[table["driver"].isin(names)].reset_index(drop=True)
-            drawn = driver_panels(result, part, "value", marked)
+            by, unit = _scaled(result)
+            drawn = driver_panels(result, part.assign(value=part["value"] / by), "value", marked / by)
             on = curve_page(
-                drawn, labels=("Side of the grid cell", EPSILON2), key=[*Q_KEY, RING],
+                drawn, labels=(f"Side of the grid cell ({unit})", EPSILON2), key=[*Q_KEY, RING],
                 sentences=sentences, journal=journal,
             )  # fmt: skip
             name = f"scale_curve_{panels.slug(group)}" + (f"_{index + 1}" if index else "")
             found.append(Picture(name, on.figure, part, caption, "onehalf" if len(drawn) < 3 else "double"))
     return found
+
+
+def _scaled(result: ScaleCurveResult) -> tuple[float, str]:
+    """Return what sides are divided by on the axis, and their unit there: km where some are that long."""
+    unit = str(result.parameters.get("unit", "units of the coordinates"))
+    return (1000.0, "km") if unit == "m" and max(result.parameters["sizes"]) >= 1000.0 else (1.0, unit)
 
 
 @figure_of(YearlyQResult)

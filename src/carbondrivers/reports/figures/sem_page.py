@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import pandas as pd
 from matplotlib.axes import Axes
 
 from carbondrivers.attribution.result import Result
@@ -13,6 +14,7 @@ from carbondrivers.reports.figures.panels import Page, text_width
 from carbondrivers.reports.figures.sem_diagram import Arrow, Shape
 from carbondrivers.reports.figures.sem_effects import Source
 from carbondrivers.reports.figures.sem_layout import Layout, Matrix, has_room
+from carbondrivers.reports.registry import Picture
 from carbondrivers.reports.style import Journal
 
 # So many boxes and bars fit beside each other; more bars than MOST_SOURCES are left to the table.
@@ -77,6 +79,41 @@ def compose(diagram: Diagram, journal: Journal, lay: Layout | None = None) -> tu
         apart = [_page(replace(diagram, sources=()), journal, lay, beside=False), _bars_page(diagram, journal)]
         return apart[: 1 + bool(diagram.sources)], lay
     return [_page(diagram, journal, lay, beside=False)], lay
+
+
+def group_pictures(
+    name: str,
+    groups: Sequence[str],
+    journal: Journal,
+    *,
+    first: str,
+    diagram: Callable[[str], Diagram],
+    numbers: Callable[[str], pd.DataFrame],
+    caption: Callable[[str], str],
+) -> list[Picture]:
+    """Compose a diagram with effect bars for every group, all in the same layout as far as boxes and arrows are the same.
+
+    Parameters
+    ----------
+    name
+        Of the pictures, without their group for `first`.
+    groups
+        To be drawn.
+    journal
+        Sets width and text size.
+    first
+        The group whose pictures bear the plain name.
+    diagram, numbers, caption
+        What each group shows.
+    """
+    found: list[Picture] = []
+    lay: Layout | None = None
+    for group in groups:
+        pages, lay = compose(diagram(group), journal, lay)
+        own = name if group == first else f"{name}_{panels.slug(group)}"
+        for ending, on in zip(("", "_effects"), pages, strict=False):
+            found.append(Picture(f"{own}{ending}", on.figure, numbers(group), caption(group), "double"))
+    return found
 
 
 def _shown(diagram: Diagram) -> list[Source]:

@@ -55,8 +55,7 @@ def time_correlation(
     kind = kinds[-1] if kind is None else choose(kind, kinds, "kind")
     rows = _share_rows(result, kind)
     with drawing(profile):
-        if ax is None:
-            ax = panels.page(profile.onehalf, 14.0 + 5.5 * rows.span).axes(42.0, 3.0, profile.onehalf - 46.0, 5.5 * rows.span)
+        ax = panels.row_axes(profile, 5.5 * rows.span) if ax is None else ax
         _dress(ax, result, rows, 38.0, profile.size - 0.5)
         _draw_shares(ax, result, kind, rows, profile.size - 0.5)
     return ax

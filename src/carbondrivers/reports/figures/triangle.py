@@ -12,7 +12,8 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
-from carbondrivers.attribution.geodetector_group import AS_GIVEN
+from carbondrivers.attribution.geodetector_group import AS_GIVEN, AT_BORDERS
+from carbondrivers.attribution.geodetector_verdicts import is_corrected
 from carbondrivers.errors import choose
 from carbondrivers.reports.figures import panels
 from carbondrivers.reports.figures.panels import Page, text_width
@@ -99,9 +100,12 @@ def triangle_page(result: GeodetectorResult, group: str, journal: Journal) -> Pa
 def strata_words(result: GeodetectorResult) -> str:
     """Return how continuous drivers were cut, from the result's parameters."""
     method, classes = (result.parameters.get(key) for key in ("method", "classes"))
-    if (result.factors["method"].dropna() == AS_GIVEN).all():
+    ways, own = set(result.factors["method"].dropna()), result.parameters.get("borders")
+    if ways <= {AS_GIVEN} or not (method and classes):
         return "strata as given"
-    return f"strata: {method}, {classes} classes" if method and classes else "strata as given"
+    if own and ways <= {AS_GIVEN, AT_BORDERS}:
+        return f"strata: {AT_BORDERS}"
+    return f"strata: {method}, {classes} classes{f'; {len(own)} with {AT_BORDERS}' if own else ''}"
 
 
 def adjustment_words(result: GeodetectorResult) -> str:
@@ -111,7 +115,7 @@ def adjustment_words(result: GeodetectorResult) -> str:
 
 def _p_column(table: pd.DataFrame) -> str:
     """Return the P that decides: the corrected one where rows have places."""
-    return "p_eff" if table["n_eff"].notna().any() else "p"
+    return "p_eff" if is_corrected(table) else "p"
 
 
 def _gain_columns(table: pd.DataFrame) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
+from carbondrivers.attribution.geodetector_verdicts import is_corrected, naive_groups
 from carbondrivers.reports.registry import Table, table_of
 
 _ADJUSTMENTS = {"bh": "BH", "holm": "Holm"}
@@ -52,6 +53,14 @@ def _how(frame: pd.DataFrame) -> str:
     return f"{NAIVE} {CORRECTED}" if frame["p_eff"].notna().any() else NAIVE
 
 
+def _decides(frame: pd.DataFrame) -> str:
+    """Return which P verdicts on the rows rest on, group by group where groups differ."""
+    if not is_corrected(frame):
+        return "naive P"
+    naive = naive_groups(frame)
+    return f"corrected P, but the naive one in {', '.join(naive)}, where no corrected one exists" if naive else "corrected P"
+
+
 def _factors(result: GeodetectorResult) -> Table:
     columns = (
         "group", "driver", "q", "epsilon2", "omega2", "statistic", "df", "df_2", "p", "p_adjusted", "n_eff",
@@ -78,8 +87,8 @@ def _pairs(result: GeodetectorResult) -> Table:
         _by_q(result.interactions),
         (
             "F, P and interval are of the part of the crossing that an additive fit of the two drivers leaves, as a share of "
-            "the whole sum of squares; unless it is found (adjusted P < 0.05, corrected where rows have places) the classic "
-            "type is not evidence of an interaction.",
+            "the whole sum of squares; unless it is found (adjusted P < 0.05) the classic type is not evidence of an "
+            f"interaction. Verdicts rest on the {_decides(result.interactions)}.",
             _how(result.interactions),
         ),
         headings(result)
@@ -137,7 +146,7 @@ def _strata(result: GeodetectorResult) -> Table:
         "geodetector_strata",
         f"Strata and their mean {response}",
         result.strata,
-        ("Strata of a driver that share a letter are not found to differ (adjusted P < 0.05, corrected where there is one).",),
+        (f"Strata of a driver that share a letter are not found to differ (adjusted P < 0.05: {_decides(result.risks)}).",),
         headings(result)
         | {"estimate": f"Mean {response}", "sd": "Standard deviation", "std_error": "Standard error", "level": "Stratum",
            "letters": "Letters"},

@@ -19,16 +19,17 @@ def _ends(result: ScaleCurveResult | YearlyQResult) -> dict[str, str]:
 def scale_curve_tables(result: ScaleCurveResult) -> list[Table]:
     """Return the curve and the sizes."""
     response = result.label(str(result.curve["response"].iloc[0]))
+    side = {"value": f"Side of the cell ({result.parameters.get('unit', 'units of the coordinates')})"}
     return [
         Table(
             "scale_curve", f"Explanatory power for {response} by size of the grid cell", result.curve, (),
-            SHARED | _ends(result) | {"value": "Side of the cell"},
+            SHARED | _ends(result) | side,
             ("group", "driver", "value", "q", "epsilon2", "ci_low", "ci_high", "cells", "n", "note"),
         ),
         Table(
             "scale_curve_sizes", "Sizes of the grid cell", result.sizes,
             ("The 5 % rule marks the first size after which mean q, smoothed, gains 5 % or less.",),
-            {"value": "Side of the cell", "n": "Grid cells", "q": "Mean q of the drivers", "chosen": "Marked by the 5 % rule"},
+            side | {"n": "Grid cells", "q": "Mean q of the drivers", "chosen": "Marked by the 5 % rule"},
             ("group", "value", "n", "q", "chosen", "share", "share_of"),
         ),
     ]  # fmt: skip

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from carbondrivers.attribution.geodetector import GeodetectorResult
-from carbondrivers.attribution.geodetector_group import AS_GIVEN
+from carbondrivers.attribution.geodetector_group import AS_GIVEN, AT_BORDERS
+from carbondrivers.attribution.geodetector_verdicts import is_corrected, naive_groups
 from carbondrivers.reports.registry import Text, text_of
 from carbondrivers.reports.text.correlation import by_group, where
-from carbondrivers.reports.words import number, p_text
+from carbondrivers.reports.words import joined, number, p_text
 
 _WHERE = {
     "groups": "within each group",
@@ -53,30 +54,38 @@ def _cut(result: GeodetectorResult) -> str:
     how, classes = (result.parameters.get(key) for key in ("method", "classes"))
     if how is None:
         return "Strata are the classes of grids."
-    if (result.factors["method"].dropna() == AS_GIVEN).all():
+    own, ways = _own(result), set(result.factors["method"].dropna())
+    if ways <= {AS_GIVEN}:
         return "Strata are the classes of the drivers, as they are."
+    classed = "; categorical drivers are strata as they are." if AS_GIVEN in ways or not own else "."
+    if own and ways <= {AS_GIVEN, AT_BORDERS}:
+        return f"Continuous drivers were cut at borders as given ({own}), the same in every group{classed}"
     where = _WHERE[str(result.parameters.get("cut", "groups"))]
-    return f"Continuous drivers were cut into {classes} classes ({how}) {where}; categorical drivers are strata as they are."
+    given = f", others at borders as given ({own})" if own else ""
+    return f"Continuous drivers were cut into {classes} classes ({how}) {where}{given}{classed}"
+
+
+def _own(result: GeodetectorResult) -> str:
+    """Return the drivers with borders of their own, and these; empty where there are none."""
+    borders = result.parameters.get("borders") or {}
+    return joined([f"{result.label(d)} at {joined([f'{b:g}' for b in at])}" for d, at in borders.items()])
 
 
 def _adjustment(result: GeodetectorResult) -> str:
     return {"bh": "Benjamini and Hochberg 1995", "holm": "Holm 1979"}[str(result.parameters.get("adjust", "bh"))]
 
 
-def is_corrected(table: pd.DataFrame) -> bool:
-    """Whether any row has a P that knows about autocorrelation."""
-    return bool(table["p_eff"].notna().any())
-
-
 def _corrected(result: GeodetectorResult) -> str:
     if not is_corrected(result.factors):
         return ""
+    naive = naive_groups(result.interactions)
+    where_not = f" (naive P decide in {joined([where(g) for g in naive])}, where no corrected one exists)" if naive else ""
     how = "by shifted grids or simulated fields" if result.parameters.get("p_method") == "spatial" else "by rings of distance"
     return (
         f" Beside every naive P stands one that allows for spatial autocorrelation, {how} (after Clifford, Richardson and "
-        "Hemon 1989), and it decides on pairs and strata. The interval of the corrected share is that of a noncentral F with "
-        "the mean and variance of sums of squares of errors with fitted correlations; the interval of epsilon² is from "
-        "resampled blocks of space, widened by what neighbouring blocks share."
+        f"Hemon 1989), and it decides on pairs and strata{where_not}. The interval of the corrected share is that of a "
+        "noncentral F with the mean and variance of sums of squares of errors with fitted correlations; the interval of "
+        "epsilon² is from resampled blocks of space, widened by what neighbouring blocks share."
     )
 
 
@@ -105,5 +114,5 @@ def _pair(result: GeodetectorResult, group: str, part: pd.DataFrame) -> str:
     return (
         f"Of the pairs, {one} and {two} explain most (q = {number(float(top['q']), 3)}, epsilon² = "
         f"{number(float(top['epsilon2']), 3)}, {verdict}); pairs not distinguishable from an additive effect: {unclear} of "
-        f"{of} (adjusted {'corrected' if is_corrected(result.interactions) else 'naive'} P)."
+        f"{of} (adjusted {'corrected' if is_corrected(part) else 'naive'} P)."
     )

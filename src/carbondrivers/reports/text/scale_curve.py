@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from carbondrivers.attribution.geodetector_bootstrap import TOO_NARROW
+from carbondrivers.attribution.grid_blocks import length_words
 from carbondrivers.attribution.scale_curve import ScaleCurveResult
 from carbondrivers.attribution.yearly_q import YearlyQResult
 from carbondrivers.reports.registry import Text, text_of
@@ -31,11 +32,15 @@ def _sizes(result: ScaleCurveResult, group: str, part: pd.DataFrame) -> str:
     sizes = sorted(part["value"].unique())
     tops = [part.loc[part["value"] == s].sort_values(["epsilon2", "driver"]).iloc[-1] for s in (sizes[0], sizes[-1])]
     said = [
-        f"{result.label(str(top['driver']))} at a cell of {number(float(top['value']), 4)} (epsilon² = "
+        f"{result.label(str(top['driver']))} at a cell of {_side(result, float(top['value']))} (epsilon² = "
         f"{number(float(top['epsilon2']), 3)}, {int(top['n']):,} cells)"
         for top in tops
     ]
     return f"Scale curve, {where(group)}: the leading driver is {said[0]} and {said[1]}."
+
+
+def _side(result: ScaleCurveResult, side: float) -> str:
+    return length_words(float(f"{side:.4g}"), str(result.parameters.get("unit", "units of the coordinates")))
 
 
 @text_of(YearlyQResult)

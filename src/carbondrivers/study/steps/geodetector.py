@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -13,9 +13,10 @@ from carbondrivers.attribution.geodetector import GeodetectorResult, detect
 from carbondrivers.attribution.optimal_strata import apply_strata, optimise_strata
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.strata import SearchMethod, StrataMethod
-from carbondrivers.datasets.sample import ALL
+from carbondrivers.attribution.strata_borders import own_borders
+from carbondrivers.datasets.sample import ALL, PixelSample
 from carbondrivers.study.inputs import Inputs
-from carbondrivers.study.registry import Step, StepOptions, register_step
+from carbondrivers.study.registry import NAMES_DRIVERS, Step, StepOptions, register_step
 
 Strata = Annotated[int, Field(ge=2, le=50)]
 SEARCHED = (
@@ -33,6 +34,12 @@ class GeodetectorOptions(StepOptions):
     )
     classes: Strata | tuple[Strata, Strata] = Field(
         6, description="number of strata of a continuous driver, 2 to 50; or fewest and most, to choose from"
+    )
+    borders: dict[str, tuple[float, ...]] | None = Field(
+        None,
+        description="inner borders of one's own by driver, as { precipitation = [200, 400, 600] }; of the transformed "
+        "values where the driver has a transform",
+        json_schema_extra=NAMES_DRIVERS,
     )
     p_method: Literal["f", "welch", "permutation", "spatial", "wang2016"] = Field(
         "f", description="test of q: central F, Welch's F, permutation of rows, F beside a spatial null of shifted grids or "
@@ -69,17 +76,27 @@ def _run(inputs: Inputs, options: GeodetectorOptions, results: Mapping[str, Resu
     return _searched(inputs, options, given)
 
 
+def _but(sample: PixelSample, drivers: Collection[str]) -> PixelSample:
+    """Return the sample without some of its drivers."""
+    return replace(sample, drivers=tuple(d for d in sample.drivers if d.name not in drivers))
+
+
 def _searched(inputs: Inputs, options: GeodetectorOptions, given: dict[str, Any]) -> GeodetectorResult:
-    """Detect with the strata that a search chose for the whole sample."""
+    """Detect with the strata that a search chose for the whole sample, and borders of one's own where there are some."""
     methods = options.methods or (options.method,)
     few, most = options.classes if isinstance(options.classes, tuple) else (options.classes, options.classes)
     sample = inputs.sample
-    if not sample.continuous:
+    own = own_borders(options.borders, sample)
+    rest = _but(sample, own)
+    if not rest.continuous:
         return detect(sample, seed=inputs.seed, **given)
     chosen = optimise_strata(
-        sample, methods=methods, classes=(few, most), block_size=options.block_size, permutations=0, seed=inputs.seed
+        rest, methods=methods, classes=(few, most), block_size=options.block_size, permutations=0, seed=inputs.seed
     )
-    found = detect(apply_strata(sample, chosen), seed=inputs.seed, **given)
+    cut_rest = apply_strata(rest, chosen)
+    kinds = {d.name: d for d in cut_rest.drivers}
+    drivers = tuple(kinds.get(d.name, d) for d in sample.drivers)
+    found = detect(replace(cut_rest, drivers=drivers), seed=inputs.seed, **given)
     span = f"{few} to {most}" if few < most else f"{few}"
     cut = {"method": " or ".join(methods), "classes": span, "cut": "searched"}
     cuts = chosen.strata.loc[(chosen.strata["group"] == ALL) & chosen.strata["lower"].notna()]
@@ -96,11 +113,11 @@ def _searched(inputs: Inputs, options: GeodetectorOptions, given: dict[str, Any]
 
 
 def _with_borders(strata: pd.DataFrame, cuts: pd.DataFrame, rules: pd.Series) -> pd.DataFrame:
-    """Return strata with the borders and the rule of each class that was cut."""
+    """Return strata with the borders and the rule of each class that the search cut."""
     keys = ["driver", "level"]
     known = strata[keys].merge(cuts[[*keys, "lower", "upper"]].astype({"level": str}), on=keys, how="left")
     return strata.assign(
-        lower=known["lower"].to_numpy(), upper=known["upper"].to_numpy(),
+        lower=known["lower"].fillna(strata["lower"]).to_numpy(), upper=known["upper"].fillna(strata["upper"]).to_numpy(),
         method=strata["driver"].map(rules).fillna(strata["method"]),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from carbondrivers.attribution.optimum_windows import OptimumWindowsResult, Side
 from carbondrivers.attribution.result import Result
 from carbondrivers.attribution.strata import SearchMethod
 from carbondrivers.study.inputs import Inputs
-from carbondrivers.study.registry import Step, StepOptions, register_step
+from carbondrivers.study.registry import NAMES_DRIVERS, Step, StepOptions, register_step
 
 
 class OptimumWindowsOptions(StepOptions):
@@ -20,7 +20,10 @@ class OptimumWindowsOptions(StepOptions):
     method: SearchMethod = Field("quantile", description="how continuous drivers are cut into strata, within each group")
     classes: int = Field(6, ge=2, le=50, description="number of strata of a continuous driver")
     borders: dict[str, tuple[float, ...]] | None = Field(
-        None, description="inner borders of one's own by driver, as { precipitation = [200, 400, 600] }"
+        None,
+        description="inner borders of one's own by driver, as { precipitation = [200, 400, 600] }; of the transformed "
+        "values where the driver has a transform",
+        json_schema_extra=NAMES_DRIVERS,
     )
     min_size: int = Field(10, ge=2, description="fewest rows of a window")
     block_size: float | None = Field(None, gt=0, description="side of the blocks in the unit of the coordinates")
