@@ -164,9 +164,8 @@ def test_interval_of_the_share_covers(
         low, high = widened(ends, spread, int(units.codes.max()) + 1, left, 0.95)
         blocks += low <= truth <= high
     error = 4 * np.sqrt(0.05 * 0.95 / replicates)
-    print(
-        f"\nstrata {strata}, errors {noise}, effect {effect}, {rows or side**2} rows: share {inside / replicates:.1%}, blocks {blocks / replicates:.1%}"
-    )
+    held = f"share {inside / replicates:.1%}, blocks {blocks / replicates:.1%}"
+    print(f"\nstrata {strata}, errors {noise}, effect {effect}, {rows or side**2} rows: {held}")  # noqa: T201
     assert 0.92 - error < blocks / replicates
     assert 0.92 - error < inside / replicates < min(0.97 + error, 1.001)
 

@@ -171,7 +171,7 @@ def test_equal_factors_are_seldom_found_different(effect: float, request: pytest
         table = pair_moments(y, {"a": a, "b": b}, {"a": 5, "b": 5})["a", "b"]
         found += ecological_test(table, additive(table), table.count.ravel().astype(float))["p"] < 0.05
     error = 3 * np.sqrt(0.05 * 0.95 / replicates)
-    print(f"\n5 x 5 strata, effect {effect}: {found / replicates:.1%}")
+    print(f"\n5 x 5 strata, effect {effect}: {found / replicates:.1%}")  # noqa: T201
     assert 0.03 - error < found / replicates < 0.07 + error
 
 
@@ -205,7 +205,7 @@ def test_equal_factors_of_any_number_of_strata_are_seldom_found_different(
         table = pair_moments(y, {"a": a, "b": b}, {"a": shape[0], "b": shape[1]})["a", "b"]
         found += ecological_test(table, additive(table), table.count.ravel().astype(float))["p"] < 0.05
     error = 3 * np.sqrt(0.05 * 0.95 / replicates)
-    print(f"\n{shape[0]} x {shape[1]} strata, effect {effect}: {found / replicates:.1%}")
+    print(f"\n{shape[0]} x {shape[1]} strata, effect {effect}: {found / replicates:.1%}")  # noqa: T201
     # Where neither factor explains anything no test holds its size from below.
     assert (0.03 if effect else 0.01) - error < found / replicates < 0.07 + error
 
@@ -242,9 +242,8 @@ def test_equal_smooth_factors_are_seldom_found_different_once_corrected(
         naive += ecological_test(table, fit, own)["p"] < 0.05
         corrected += ecological_test(table, fit, own, among, field.squares)["p"] < 0.05
     margin = 3 * np.sqrt(0.05 * 0.95 / replicates)
-    print(
-        f"\nfactors {smooth}, errors {noise}, {shape}, effect {effect}: naive {naive / replicates:.1%}, {corrected / replicates:.1%}"
-    )
+    rejected = f"naive {naive / replicates:.1%}, corrected {corrected / replicates:.1%}"
+    print(f"\nfactors {smooth}, errors {noise}, {shape}, effect {effect}: {rejected}")  # noqa: T201
     assert naive / replicates > 0.25
     assert 0.015 - margin < corrected / replicates < 0.07 + margin
 
