@@ -14,7 +14,7 @@ from carbondrivers.attribution.effective_size import products
 from carbondrivers.attribution.geodetector import pair_table
 from carbondrivers.attribution.geodetector_moments import cell_moments, pair_moments
 from carbondrivers.attribution.geodetector_pairs import additive, ecological_test, equal_shares, two_sided_tail
-from carbondrivers.attribution.geodetector_risks import letters
+from carbondrivers.attribution.geodetector_risks import letters, stratum_means
 from carbondrivers.attribution.geodetector_spatial import correlations, places_of, sums_among
 from carbondrivers.attribution.geodetector_tests import noncentral_interval, share_interval, welch_test
 from carbondrivers.datasets import Driver, PixelSample
@@ -246,6 +246,15 @@ def test_equal_smooth_factors_are_seldom_found_different_once_corrected(
     print(f"\nfactors {smooth}, errors {noise}, {shape}, effect {effect}: {rejected}")  # noqa: T201
     assert naive / replicates > 0.25
     assert 0.015 - margin < corrected / replicates < 0.07 + margin
+
+
+def test_a_mean_of_hardly_more_than_one_independent_row_has_no_corrected_interval() -> None:
+    codes, y = np.repeat([0, 1], 20), np.arange(40.0)
+    moments = cell_moments(y, codes, 2)
+    # Twenty rows of one stratum are worth 1.1 independent ones, those of the other 10.
+    found = stratum_means(moments, np.diag([400.0 / 1.1, 40.0]), 0.95)
+    assert found["n_eff"].round(3).tolist() == [1.1, 10.0]
+    assert np.isnan(found["ci_eff_low"][0]) and found["ci_eff_low"][1] < moments.mean[1] < found["ci_eff_high"][1]
 
 
 def test_sums_among_equal_their_definition() -> None:

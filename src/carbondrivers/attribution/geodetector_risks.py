@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from carbondrivers.attribution.geodetector_moments import Moments
+from carbondrivers.attribution.geodetector_tests import LEAST_DF
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.studentised_range import quantile, upper_tail
 
@@ -82,7 +83,8 @@ def effective(moments: Moments, among: Floats) -> Floats:
 
 
 def _interval(mean: Floats, error: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats]:
-    reach = stats.t.ppf(0.5 + confidence / 2.0, np.where(n > 1.0, n - 1.0, np.nan)) * error
+    # Below one degree of freedom Student's t reaches beyond every response.
+    reach = stats.t.ppf(0.5 + confidence / 2.0, np.where(n - 1.0 >= LEAST_DF, n - 1.0, np.nan)) * error
     return mean - reach, mean + reach
 
 
