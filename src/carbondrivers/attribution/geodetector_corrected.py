@@ -1,0 +1,138 @@
+"""Columns of the geodetector's tables that know about spatial autocorrelation, for samples and streamed grids alike."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from carbondrivers.attribution.geodetector_bootstrap import widened
+from carbondrivers.attribution.geodetector_moments import Moments, q_of
+from carbondrivers.attribution.geodetector_pairs import Additive, additive_trace, ecological_test, non_additive_form
+from carbondrivers.attribution.geodetector_rows import Row
+from carbondrivers.attribution.geodetector_spatial import (
+    Blocks,
+    centred_form,
+    corrected_test,
+    correlations,
+    fitted_correlations,
+    fixed_share,
+    sums_of_table,
+)
+from carbondrivers.attribution.geodetector_sums import CellSums, FactorSums
+from carbondrivers.attribution.geodetector_tests import EQUAL, share_interval
+from carbondrivers.attribution.inference import Floats
+
+TOO_FEW = "no corrected P: autocorrelation or unequal weights leave too few independent rows for so many strata"
+# What rows add to epsilon2 does not vary below this, beside a response of range 1.
+_CONSTANT = 1e-12
+
+
+def corrected_factor(sums: FactorSums, moments: Moments, n: int, kish: float, confidence: float) -> tuple[Row, Floats | None]:
+    """Return the corrected test and share of one factor, and the sums of correlations of its errors among strata.
+
+    Parameters
+    ----------
+    sums
+        Over the rows; the response must vary.
+    moments
+        Of the strata.
+    n
+        Rows.
+    kish
+        Mean of the squared weights, 1 where rows are not weighted.
+    confidence
+        Level of the interval.
+    """
+    fields = [correlations(sums.response(), sums.places)]
+    residual = sums.standard_residual(moments)
+    fields += [fitted_correlations(residual, sums.places)] if residual.variance > 0.0 else []
+    among = sums_of_table(sums.places, fields, sums.weight, sums.own)
+    form = centred_form(among[0], moments.weight)
+    row: Row = dict(corrected_test(q_of(moments), form, len(moments.count) - 1, n - kish, kish))
+    if len(among) < 2:
+        return row, None
+    return row | fixed_share(moments, among[1], fields[1].squares, kish, confidence), among[1]
+
+
+def widened_interval(
+    ends: tuple[float, float], sums: FactorSums, moments: Moments, blocks: Blocks, confidence: float
+) -> tuple[float, float]:
+    """Return the interval of epsilon2 over blocks, wider by what neighbouring blocks share.
+
+    Parameters
+    ----------
+    ends
+        From ``geodetector_bootstrap``.
+    sums, moments
+        Of the factor.
+    blocks
+        Of the rows.
+    confidence
+        Level of the interval.
+    """
+    if not np.isfinite(ends[0]):
+        return ends
+    adds = sums.added(moments)
+    spread = blocks.spread(fitted_correlations(adds, sums.places)) if np.sqrt(adds.variance) > _CONSTANT else 1.0
+    return widened(ends, spread, blocks.count, confidence)
+
+
+def pair_correlations(sums: CellSums, table: Moments, fit: Additive, whole: float) -> Floats | None:
+    """Return the sums of correlations of what the additive fit leaves among crossed strata; None where it leaves nothing.
+
+    Parameters
+    ----------
+    sums
+        Over the rows of the crossing.
+    table, fit
+        Moments of the crossing, and the additive fit to them.
+    whole
+        Sum of squares of the response.
+    """
+    if fit.left + table.within <= EQUAL * whole:
+        return None
+    field = correlations(sums.residual(fit.fitted.ravel()), sums.places)
+    return sums_of_table(sums.places, [field], sums.weight, sums.own)[0]
+
+
+def corrected_interaction(table: Moments, fit: Additive, among: Floats, whole: float, kish: float, confidence: float) -> Row:
+    """Return the corrected test and interval of the non-additive part; nothing where there is none to test.
+
+    Parameters
+    ----------
+    table, fit, whole
+        As for ``pair_correlations``.
+    among
+        From there.
+    kish, confidence
+        As for ``corrected_factor``.
+    """
+    if fit.df < 1 or table.within <= EQUAL * whole:
+        return {}
+    left, weight = fit.left + table.within, table.weight.ravel()
+    # What the additive fit took of an autocorrelated field is more than its rank.
+    spare = table.n - max(additive_trace(fit, among, weight), fit.rank * kish)
+    found = corrected_test(fit.left / left, non_additive_form(fit, among, weight), fit.df, spare, kish)
+    f, df, df_2 = (found[key] for key in ("statistic_eff", "df_eff", "df_2_eff"))
+    low, high = (end * left / whole for end in share_interval(f, df, df_2, df + df_2 + 1.0, confidence))
+    return {**found, "ci_eff_low": low, "ci_eff_high": high}
+
+
+def corrected_ecological(table: Moments, fit: Additive, among: Floats, own: Floats, confidence: float) -> Row:
+    """Return the corrected columns of the ecological detector.
+
+    Parameters
+    ----------
+    table, fit, among
+        As for ``corrected_interaction``.
+    own
+        Sums of squared weights of the crossed strata, (cells,), row-major.
+    confidence
+        Level of the interval.
+    """
+    found = ecological_test(table, fit, among, np.diag(own))
+    reach = float(stats.norm.ppf(0.5 + confidence / 2.0)) * found["std_error"]
+    return {
+        "statistic_eff": found["statistic"], "p_eff": found["p"], "ci_eff_low": found["estimate"] - reach,
+        "ci_eff_high": found["estimate"] + reach,
+    }  # fmt: skip
