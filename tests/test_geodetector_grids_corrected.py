@@ -180,8 +180,8 @@ def test_grids_that_cannot_be_corrected_say_why() -> None:
     nep, strata = _grids(8, (20, 20))
     flat = detect_grids(nep * 0.0 + 7.1, strata)
     assert NO_LATTICE in flat.notes and flat.factors["p_eff"].isna().all() and flat.strata["n_eff"].isna().all()
-    two = detect_grids(nep.where((nep.y == 9) & (nep.x < 2), np.nan).fillna(np.nan), {"rain": strata["rain"] * 0.0})
-    assert two.n <= 2 and NO_LATTICE in two.notes
+    two = detect_grids(nep[4:5, 4:6].fillna(1.0), {"zone": xr.DataArray(np.array([[0, 1]]), dims=("y", "x"))})
+    assert two.n == 2 and NO_LATTICE in two.notes and two.factors["p_eff"].isna().all()
     # One stratum says so; the other driver keeps its corrected columns.
     one = detect_grids(nep, {"one": strata["rain"] * 0.0, "rain": strata["rain"]}).factors.set_index("driver")
     assert np.isnan(one.loc["one", "p_eff"]) and one.loc["one", "note"].startswith("undefined: a single stratum")
@@ -195,11 +195,11 @@ def test_grids_that_cannot_be_corrected_say_why() -> None:
     table = found.factors.set_index("driver")
     assert np.isnan(table.loc["county", "p_eff"]) and np.isfinite(table.loc["county", "epsilon2_low"])
     assert np.isfinite(table.loc["rain", "p_eff"])
-    # Smooth beyond the region: hardly one independent observation a stratum.
-    slope = xr.DataArray(np.add.outer(np.arange(40.0), np.arange(40.0)), dims=("y", "x"))
-    zones = xr.DataArray(_classes(slope.to_numpy(), 12), dims=("y", "x"))
-    smooth = detect_grids(slope, {"zone": zones}).factors.iloc[0]
-    assert np.isnan(smooth["p_eff"]) and smooth["note"] == TOO_FEW
+    # Four cells: less than one independent observation a stratum.
+    few = xr.DataArray(np.array([[1.0, 2.0, np.nan, np.nan], [np.nan, np.nan, 3.0, 5.0]]), dims=("y", "x"))
+    zones = xr.DataArray(np.array([[0, 0, 0, 0], [1, 1, 1, 1]]), dims=("y", "x"))
+    row = detect_grids(few, {"zone": zones}).factors.iloc[0]
+    assert np.isfinite(row["p"]) and np.isnan(row["p_eff"]) and row["note"] == TOO_FEW
 
 
 def test_cells_in_a_corner_of_large_grids_have_a_lattice_of_their_own() -> None:
