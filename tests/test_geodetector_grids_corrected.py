@@ -10,13 +10,16 @@ import pytest
 import xarray as xr
 from scipy import ndimage
 
-from carbondrivers.attribution import GeodetectorResult, detect, detect_grids
+from carbondrivers.attribution import GeodetectorResult, detect, detect_grids, geodetector_crossings, geodetector_walk
+from carbondrivers.attribution.effective_size import FieldSums
 from carbondrivers.attribution.geodetector_corrected import TOO_FEW
-from carbondrivers.attribution.geodetector_grids import NO_LATTICE
+from carbondrivers.attribution.geodetector_draws import Draws, NearPairs
+from carbondrivers.attribution.geodetector_grids import NEAR, NO_LATTICE
 from carbondrivers.attribution.geodetector_group import standardise
 from carbondrivers.attribution.geodetector_lattice import Axes
 from carbondrivers.attribution.geodetector_moments import cell_moments, q_of
-from carbondrivers.attribution.geodetector_spatial import Blocks, correlations, fitted_correlations, places_of
+from carbondrivers.attribution.geodetector_near import Ends, refined
+from carbondrivers.attribution.geodetector_spatial import Blocks, correlations, fitted_correlations, places_of, sums_among
 from carbondrivers.attribution.geodetector_sums import FactorSums, HigherMoments
 from carbondrivers.attribution.geodetector_walk import Walk
 from carbondrivers.attribution.inference import Floats
@@ -82,16 +85,18 @@ METRES = {"y": 4.1e6 - 500.0 * np.arange(170), "x": 3e5 + 500.0 * np.arange(150)
     ids=["cells", "degrees", "metres, several cells to a lattice cell", "cells, several to a lattice cell"],
 )
 def test_grids_equal_the_table_of_their_cells(
-    shape: tuple[int, int], place: dict[str, Any] | None, crs: str, weighted: bool
+    shape: tuple[int, int], place: dict[str, Any] | None, crs: str, weighted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A table knows nothing of what is correlated within a cell of its lattice: on the same lattice alone both agree.
+    monkeypatch.setattr(geodetector_walk, "is_coarser", lambda lattice, axes: False)
     nep, strata = _grids(0, shape, place)
     nep = nep.assign_attrs(crs=crs) if crs else nep
     areas = xr.DataArray(np.random.default_rng(1).uniform(0.5, 2.0, shape), dims=("y", "x"), coords=nep.coords)
     weights = areas.where(areas > 0.55) if weighted else None
     chunks = {"y": 23, "x": 31}
-    found = detect_grids(nep.chunk(chunks), {d: g.chunk(chunks) for d, g in strata.items()}, weights=weights)
+    found = detect_grids(nep.chunk(chunks), {d: g.chunk(chunks) for d, g in strata.items()}, weights=weights, replicates=100)
     # Blocks of the grid's cells are not those of a table; what widens their interval is compared below.
-    _same(found, detect(_sample(nep, strata, weights)), 1e-8, drop=("epsilon2_low", "epsilon2_high"))
+    _same(found, detect(_sample(nep, strata, weights), replicates=100), 1e-8, drop=("epsilon2_low", "epsilon2_high"))
     assert found.factors[["n_eff", "p_eff", "p_eff_adjusted", "epsilon2_eff", "ci_eff_low"]].notna().all(axis=None)
     assert found.interactions["p_eff"].notna().all() and found.ecological["p_eff"].notna().all()
     assert found.risks["p_eff"].notna().all() and (found.factors["n_eff"] < 0.7 * found.n).all()
@@ -190,7 +195,7 @@ def test_grids_that_cannot_be_corrected_say_why() -> None:
     rng = np.random.default_rng(9)
     many = {**strata, "county": xr.DataArray(rng.integers(0, 700, (90, 90)), dims=("y", "x"))}
     large, others = _grids(10, (90, 90))
-    found = detect_grids(large, {**others, "county": many["county"]})
+    found = detect_grids(large, {**others, "county": many["county"]}, replicates=100)
     assert any(note.startswith("No corrected P of county: the strata") for note in found.notes)
     table = found.factors.set_index("driver")
     assert np.isnan(table.loc["county", "p_eff"]) and np.isfinite(table.loc["county", "epsilon2_low"])
@@ -218,10 +223,80 @@ def test_a_response_without_places_is_refused() -> None:
         detect_grids(nep.assign_coords(x=np.where(np.arange(20) == 4, np.nan, np.arange(20.0))), strata)
 
 
+def _all_near(cells: Floats, reach: float, side: float) -> tuple[NearPairs, Any]:
+    """Return every ordered pair of cells, (n, 2), up to `reach` apart, on a lattice of cells of `side`, and their two ends."""
+    apart = np.hypot(*(cells[:, None] - cells[None]).transpose(2, 0, 1))
+    ends = np.array(np.nonzero((apart > 0) & (apart <= reach)))
+    lag = (cells[ends[1]] - cells[ends[0]]) / side
+    return NearPairs(lag, apart[ends[0], ends[1]], np.ones(len(lag))), ends
+
+
+def test_sums_of_near_pairs_are_their_definition() -> None:
+    rng = np.random.default_rng(14)
+    cells = np.argwhere(rng.random((24, 24)) < 0.9).astype(float)
+    pairs, ends = _all_near(cells, 4.0, 6.0)
+    codes, w, near = rng.integers(0, 3, len(cells)), rng.uniform(0.5, 2.0, len(cells)), np.exp(-pairs.distance)
+    found = Ends(pairs, np.zeros(ends.shape), w[ends], codes[ends]).sums(
+        near, np.bincount(codes[ends].ravel(), w[ends].ravel() ** 2)
+    )
+    expected = np.zeros((3, 3))
+    np.add.at(expected, (codes[ends[0]], codes[ends[1]]), near * w[ends[0]] * w[ends[1]])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    # A stratum that no pair met counts what is near it as its own.
+    unmet = Ends(pairs, np.zeros(ends.shape), np.ones(ends.shape), codes[ends]).sums(near, np.array([1.0, 1.0, 1.0, 3.0]))
+    assert unmet[3, 3] == pytest.approx(near.sum() / 2.0) and not unmet[3, :3].any()
+
+
+def test_near_correlations_leave_the_sum_over_all_pairs_as_it_was() -> None:
+    rng = np.random.default_rng(15)
+    field, cells = _field(rng, (48, 48), 1.0).ravel(), np.argwhere(np.ones((48, 48))).astype(float)
+    pairs, ends = _all_near(cells, 12.0, 6.0)
+    places = places_of(np.floor(cells / 6.0), 128)
+    given = FieldSums(places.occupied, np.full(64, 36.0), np.bincount(places.cell, field), float((field**2).sum()), field[ends])
+    whole = correlations(field, places)
+    fixed, near = refined(whole, given, places, pairs)
+    assert near is not None and near.max() > 0.5 and (near[pairs.distance > 8.0] == 0.0).all()
+    one = np.zeros(len(cells), dtype=np.int64)
+    before, after = (float(sums_among(places, [f], one, 1)[0][0, 0]) for f in (whole, fixed))
+    assert after + near.sum() == pytest.approx(before, abs=1e-9 * near.sum()) and fixed.near == pytest.approx(near.sum())
+
+
+def test_a_coarse_lattice_knows_what_is_correlated_within_its_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, shape = np.random.default_rng(16), (256, 256)
+    nep, *others = (xr.DataArray(_field(rng, shape, 2.0), dims=("y", "x")) for _ in range(3))
+    strata = {d: xr.DataArray(_classes(g.to_numpy(), 4), dims=("y", "x")) for d, g in zip("ab", others, strict=True)}
+
+    def sizes(side: int, near: bool) -> tuple[float, float]:
+        with monkeypatch.context() as patch:
+            patch.setattr(geodetector_walk, "FACTOR_SIDE", side)
+            patch.setattr(geodetector_crossings, "PAIR_SIDE", side)
+            if not near:
+                patch.setattr(geodetector_walk, "is_coarser", lambda lattice, axes: False)
+            found = detect_grids(nep, strata, replicates=100)
+            assert (NEAR in found.notes) == near
+            return float(found.factors["n_eff"].mean()), float(found.interactions["n_eff"][0])
+
+    exact, refined_sizes, rough = sizes(256, near=False), sizes(32, near=True), sizes(32, near=False)
+    for whole, fine, coarse in zip(exact, refined_sizes, rough, strict=True):
+        assert coarse > 1.8 * whole and 0.85 * whole < fine < 1.3 * whole
+
+
+def test_draws_do_not_depend_on_chunks_and_fill_in_both_ends() -> None:
+    nep, strata = _grids(17, (170, 150))
+    walks = [_walk(nep.chunk(c), {d: g.chunk(c) for d, g in strata.items()}, None) for c in ({"y": 170}, {"y": 13, "x": 29})]
+    one, two = (walk.draws for walk in walks)
+    assert isinstance(one, Draws) and isinstance(two, Draws)
+    np.testing.assert_allclose(one.y, two.y, rtol=0, atol=1e-12)
+    there = one.whole()
+    assert 0.5 < there.mean() < 0.9 and all((one.codes[d] == two.codes[d]).all() for d in strata)
+    values = (nep.to_numpy().ravel() - walks[0].survey.origin) / walks[0].survey.scale
+    assert np.isin(one.y[:, there].round(9), values.round(9)).all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("side", [40, 150])
 def test_smooth_fields_fool_the_naive_p_and_not_the_corrected(side: int, request: pytest.FixtureRequest) -> None:
-    replicates = request.config.getoption("--replicates") or (40 if side == 40 else 10)
+    replicates = request.config.getoption("--replicates") or (30 if side == 40 else 6)
     rng, shape = np.random.default_rng(13), (side, side)
     naive, corrected, pairs = [], [], []
     for _ in range(replicates):

@@ -70,12 +70,15 @@ class FieldSums:
         Sum of the field over them.
     square : float
         Sum of its squares over all points. The mean should not be large beside the standard deviation.
+    ends : float64, (2, k), or None
+        The field at the two ends of near pairs of points, where the lattice is coarser than they lie.
     """
 
     at: NDArray[np.int64]
     count: Floats
     sums: Floats
     square: float
+    ends: Floats | None = None
 
     @property
     def n(self) -> float:

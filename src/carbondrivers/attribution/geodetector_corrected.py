@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from carbondrivers.attribution.effective_size import FieldSums
 from carbondrivers.attribution.geodetector_bootstrap import widened
 from carbondrivers.attribution.geodetector_moments import Moments, q_of
+from carbondrivers.attribution.geodetector_near import refined
 from carbondrivers.attribution.geodetector_pairs import Additive, additive_trace, ecological_test, non_additive_form
 from carbondrivers.attribution.geodetector_rows import Row
 from carbondrivers.attribution.geodetector_spatial import (
     Blocks,
+    Correlations,
     centred_form,
     corrected_test,
     correlations,
@@ -43,15 +46,26 @@ def corrected_factor(sums: FactorSums, moments: Moments, n: int, kish: float, co
     confidence
         Level of the interval.
     """
-    fields = [correlations(sums.response(), sums.places)]
-    residual = sums.standard_residual(moments)
-    fields += [fitted_correlations(residual, sums.places)] if residual.variance > 0.0 else []
-    among = sums_of_table(sums.places, fields, sums.weight, sums.own)
+    response, residual = sums.response(), sums.standard_residual(moments)
+    fields = [(correlations(response, sums.places), response)]
+    fields += [(fitted_correlations(residual, sums.places), residual)] if residual.variance > 0.0 else []
+    fixed, among = _among(sums, fields)
     form = centred_form(among[0], moments.weight)
     row: Row = dict(corrected_test(q_of(moments), form, len(moments.count) - 1, n - kish, kish))
     if len(among) < 2:
         return row, None
-    return row | fixed_share(moments, among[1], fields[1].squares, kish, confidence), among[1]
+    return row | fixed_share(moments, among[1], fixed[1].squares, kish, confidence), among[1]
+
+
+def _among(sums: CellSums, fields: list[tuple[Correlations, FieldSums]]) -> tuple[list[Correlations], list[Floats]]:
+    """Return correlations on the lattice, without those of near rows that it cannot hold, and the sums of all among strata."""
+    pairs = None if sums.ends is None else sums.ends.pairs
+    fixed, near = zip(*(refined(field, values, sums.places, pairs) for field, values in fields), strict=True)
+    among = sums_of_table(sums.places, list(fixed), sums.weight, sums.own)
+    for found, extra in zip(among, near, strict=True):
+        if sums.ends is not None and extra is not None:
+            found += sums.ends.sums(extra, sums.own)
+    return list(fixed), among
 
 
 def widened_interval(
@@ -73,8 +87,11 @@ def widened_interval(
     if not np.isfinite(ends[0]):
         return ends
     adds = sums.added(moments)
-    spread = blocks.spread(fitted_correlations(adds, sums.places)) if np.sqrt(adds.variance) > _CONSTANT else 1.0
-    return widened(ends, spread, blocks.count, confidence)
+    if np.sqrt(adds.variance) <= _CONSTANT:
+        return widened(ends, 1.0, blocks.count, confidence)
+    pairs = None if sums.ends is None else sums.ends.pairs
+    field, _ = refined(fitted_correlations(adds, sums.places), adds, sums.places, pairs)
+    return widened(ends, blocks.spread(field), blocks.count, confidence)
 
 
 def pair_correlations(sums: CellSums, table: Moments, fit: Additive, whole: float) -> Floats | None:
@@ -91,8 +108,8 @@ def pair_correlations(sums: CellSums, table: Moments, fit: Additive, whole: floa
     """
     if fit.left + table.within <= EQUAL * whole:
         return None
-    field = correlations(sums.residual(fit.fitted.ravel()), sums.places)
-    return sums_of_table(sums.places, [field], sums.weight, sums.own)[0]
+    residual = sums.residual(fit.fitted.ravel())
+    return _among(sums, [(correlations(residual, sums.places), residual)])[1][0]
 
 
 def corrected_interaction(table: Moments, fit: Additive, among: Floats, whole: float, kish: float, confidence: float) -> Row:

@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from carbondrivers.attribution.geodetector_draws import Draws, is_coarser
 from carbondrivers.attribution.geodetector_group import MOST_CROSSED
 from carbondrivers.attribution.geodetector_lattice import (
     PAIR_SUMS,
@@ -23,6 +24,7 @@ from carbondrivers.attribution.geodetector_lattice import (
     places_of_pieces,
 )
 from carbondrivers.attribution.geodetector_moments import Codes, Moments, flat, merge, pair_moments
+from carbondrivers.attribution.geodetector_near import ends_of
 from carbondrivers.attribution.geodetector_spatial import PAIR_SIDE, Places
 from carbondrivers.attribution.geodetector_sums import CellSums
 from carbondrivers.attribution.geodetector_survey import Survey
@@ -55,7 +57,7 @@ class Crossings:
     """
 
     def __init__(self, survey: Survey, size: Mapping[str, int], axes: Axes, weighted: bool) -> None:
-        self.size, self.weighted = size, weighted
+        self.size, self.weighted, self._axes = size, weighted, axes
         crossed = [d for d in size if size[d] <= MOST_CROSSED // 2]
         self._wanted = [pair for pair in combinations(crossed, 2) if self._cells(pair) <= MOST_CROSSED]
         self.pairs: dict[Pair, Moments] = {}
@@ -75,8 +77,8 @@ class Crossings:
         """The drivers of the crossings."""
         return [d for d in self.size if any(d in pair for pair in self._wanted)]
 
-    def sums(self, pair: Pair) -> CellSums | None:
-        """Return the sums of one crossing over lattice cells; None where there is no lattice."""
+    def sums(self, pair: Pair, draws: Draws | None) -> CellSums | None:
+        """Return the sums of one crossing over lattice cells, with near pairs where it needs them; None without a lattice."""
         if self.lattice is None or pair not in self._count:
             return None
         rows = self._count[pair].sum(axis=1)
@@ -87,7 +89,11 @@ class Crossings:
         order = np.argsort(self._where.cell)
         count, weight, total = (values[there][order] for values in (self._count[pair], self._weight[pair], self._total))
         plain = self._plain[pair] if self.weighted else self.pairs[pair]
-        return CellSums(self._where, count, weight, self.own(pair), total, flat(plain))
+        ends = None
+        if draws is not None and is_coarser(self.lattice, self._axes):
+            one, two = (draws.codes[d].astype(np.int64) for d in pair)
+            ends = ends_of(draws, self.lattice, one * self.size[pair[1]] + two)
+        return CellSums(self._where, count, weight, self.own(pair), total, flat(plain), ends)
 
     def own(self, pair: Pair) -> Floats:
         """Return the sums of squared weights of a crossing (the cells where they are not weighted), row-major."""

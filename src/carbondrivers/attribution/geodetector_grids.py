@@ -3,8 +3,9 @@
 Each block of the response and of the strata gives moments of cells, and moments merge exactly (``geodetector_moments``), so the
 answer is that of the whole grid in the memory of one block (``geodetector_walk``): that of ``detect`` on a table of all cells
 with their coordinates, corrected P too. These need sums by the cells of a lattice and by strata, which merge as well
-(``geodetector_sums``). The grids are read once beforehand, to know the classes and where cells have everything. The interval
-of epsilon2 is resampled from blocks of space, a tenth of the longer side across.
+(``geodetector_sums``); where the lattice is coarser than the grid, random pairs of near cells say what it does not know
+(``geodetector_draws``, ``geodetector_near``). The grids are read once beforehand, to know the classes and where cells have
+everything. The interval of epsilon2 is resampled from blocks of space, a tenth of the longer side across.
 """
 
 from __future__ import annotations
@@ -40,13 +41,14 @@ from carbondrivers.attribution.geodetector_corrected import (
     pair_correlations,
     widened_interval,
 )
+from carbondrivers.attribution.geodetector_draws import DRAWS
 from carbondrivers.attribution.geodetector_group import MOST_CROSSED
 from carbondrivers.attribution.geodetector_lattice import Axes
 from carbondrivers.attribution.geodetector_moments import q_of
 from carbondrivers.attribution.geodetector_pairs import additive
 from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, differences, not_compared, stratum_means
 from carbondrivers.attribution.geodetector_rows import Row, ecological_row, factor_row, interaction_row, strata_flaw
-from carbondrivers.attribution.geodetector_spatial import Blocks
+from carbondrivers.attribution.geodetector_spatial import FACTOR_SIDE, PAIR_SIDE, Blocks
 from carbondrivers.attribution.geodetector_walk import MOST_STRATA, Walk
 from carbondrivers.attribution.inference import ADJUSTMENTS, NAIVE_P, Floats
 from carbondrivers.attribution.registry import register
@@ -60,6 +62,11 @@ HOW = {True: "borders as given", False: "classes as given"}
 KINDS = {True: "continuous", False: "categorical"}
 Labels = tuple[Mapping[str, Mapping[int, str]], Mapping[str, Floats]]
 NO_LATTICE = "No P knows about spatial autocorrelation: there are fewer than three cells, or the response does not vary."
+NEAR = (
+    f"Distances are counted on a lattice of at most {FACTOR_SIDE} cells across ({PAIR_SIDE} for pairs), and the grid is finer: "
+    f"correlations that end within a lattice cell are estimated from {DRAWS:,} random pairs of near cells, so that corrected P "
+    "depend a little on the seed."
+)
 TOO_MANY = (
     "No corrected P of {}: the strata of drivers (at most {} each) or the crossed strata of pairs are too many to be held by "
     "lattice cell. Draw a sample of the grid, or use fewer classes."
@@ -105,7 +112,7 @@ def detect_grids(
     weights
         Of the cells, (y, x): their areas, as ``cell_areas(response)``, where they differ. Every cell counts 1 where None.
     risk_test, adjust, confidence, replicates, seed
-        As for ``detect``.
+        As for ``detect``; the seed is that of the pairs of near cells too.
 
     Raises
     ------
@@ -135,6 +142,7 @@ def detect_grids(
         {d: _cut(g, cuts[d]) if d in cuts else g for d, g in grids.items()},
         None if weights is None else _checked(weights, "weights", answer),
         _axes(answer),
+        seed,
     )
     parameters: dict[str, object] = {
         "risk_test": risk_test, "adjust": adjust, "confidence": confidence, "replicates": replicates,
@@ -226,6 +234,8 @@ def _notes(walk: Walk) -> tuple[str, ...]:
         said.append(TOO_MANY.format(", ".join([*without, *(["pairs"] if pairs else [])]), MOST_STRATA))
     if len(without) < len(walk.drivers):
         said.append(CORRECTED_P)
+    if walk.draws is not None:
+        said.append(NEAR)
     if walk.weighted:
         said.append("Cells are weighted by the grid of weights; degrees of freedom count Kish's (sum w)^2 / sum w^2 cells.")
     return (*said, f"Cells without a value or a class: {walk.survey.missing:,}; they are left out everywhere.")
@@ -279,7 +289,7 @@ def _pair(walk: Walk, pair: tuple[str, str], flaw: str, whole: float, level: flo
     fit, own = additive(table), walk.crossings.own(pair)
     shares = (q_of(walk.factors[pair[0]]), q_of(walk.factors[pair[1]]), q_of(table, whole))
     interaction = interaction_row(shares, table, fit, whole, walk.n / walk.kish, level)
-    ecological, sums = ecological_row(table, fit, own, level), walk.crossings.sums(pair)
+    ecological, sums = ecological_row(table, fit, own, level), walk.crossings.sums(pair, walk.draws)
     among = None if sums is None else pair_correlations(sums, table, fit, whole)
     if among is None:
         return interaction, ecological

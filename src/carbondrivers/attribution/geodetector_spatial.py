@@ -60,11 +60,14 @@ class Correlations:
         One less the correlation of different rows in one place.
     squares : float
         Sum of the squared correlations over all ordered pairs of different rows.
+    near : float
+        Sum of the correlations of near rows that are taken out of the lattice (``geodetector_near``).
     """
 
     spectrum: Floats
     own: float
     squares: float
+    near: float = 0.0
 
 
 def places_of(xy: Floats, side: int, *, geographic: bool = False) -> Places:
@@ -213,7 +216,9 @@ class Blocks:
 
         1 or more: resampled blocks know what rows of one block share, and nothing of what neighbouring blocks do.
         """
-        whole, parts = (float((field.spectrum * power).sum()) + field.own * self.own for power in (self.whole, self.parts))
+        # Near rows are rows of one block.
+        own = field.own * self.own + field.near
+        whole, parts = (float((field.spectrum * power).sum()) + own for power in (self.whole, self.parts))
         return float(np.sqrt(max(whole / parts, 1.0))) if parts > 0.0 else 1.0
 
 

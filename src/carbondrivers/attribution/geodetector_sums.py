@@ -8,12 +8,13 @@ sums need the squares by lattice cell, and its variance third and fourth moments
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from carbondrivers.attribution.effective_size import FieldSums
 from carbondrivers.attribution.geodetector_moments import AnyCodes, Moments, cell_moments, merge, q_of
+from carbondrivers.attribution.geodetector_near import Ends
 from carbondrivers.attribution.geodetector_risks import spreads
 from carbondrivers.attribution.geodetector_spatial import Places
 from carbondrivers.attribution.inference import Floats
@@ -38,6 +39,8 @@ class CellSums:
         Sums of the response, rows not weighted.
     plain : Moments
         Of the response in each stratum, rows not weighted, (cells,).
+    ends : Ends or None
+        What stands at the ends of near pairs, where the lattice is coarser than the rows lie.
     """
 
     places: Places
@@ -46,20 +49,26 @@ class CellSums:
     own: Floats
     total: Floats
     plain: Moments
+    ends: Ends | None
 
     def response(self) -> FieldSums:
         """Return the response."""
         square = float((self.plain.square + self.plain.count * self.plain.mean**2).sum())
-        return self.field(self.total, square)
+        return self.field(self.total, square, 0.0)
 
     def residual(self, mean: Floats) -> FieldSums:
         """Return what is left of the response beside the means of strata, (cells,)."""
         square = self.plain.square + self.plain.count * (self.plain.mean - mean) ** 2
-        return self.field(self.total - self.count @ mean, float(square.sum()))
+        return self.field(self.total - self.count @ mean, float(square.sum()), mean)
 
-    def field(self, sums: Floats, square: float) -> FieldSums:
-        """Return a field from its sums over lattice cells, (m,), and its sum of squares."""
-        return FieldSums(self.places.occupied, self.count.sum(axis=1), sums, square)
+    def field(self, sums: Floats, square: float, mean: Floats | float, scale: Floats | float = 1.0) -> FieldSums:
+        """Return a field: its sums over lattice cells, (m,), and of squares; and (y - mean) scale at the ends of near pairs."""
+        ends = None
+        if self.ends is not None:
+            at = self.ends.codes
+            mean, scale = (v[at] if isinstance(v, np.ndarray) else v for v in (mean, scale))
+            ends = (self.ends.y - mean) * scale
+        return FieldSums(self.places.occupied, self.count.sum(axis=1), sums, square, ends)
 
     @classmethod
     def of_rows(cls, places: Places, y: Floats, codes: AnyCodes, plain: Moments, weights: Floats | None = None) -> CellSums:
@@ -83,7 +92,7 @@ class CellSums:
         weight = count if weights is None else by_cell(places, codes, cells, weights)
         own = np.bincount(codes, None if weights is None else weights**2, minlength=cells).astype(np.float64)
         total = np.bincount(places.cell, y, minlength=len(places.occupied)).astype(np.float64)
-        return cls(places, count, weight, own, total, plain)
+        return cls(places, count, weight, own, total, plain, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,14 +180,14 @@ class FactorSums(CellSums):
         first = by_cell(places, codes, plain.count.size, y)
         second = np.bincount(places.cell, y**2, minlength=len(places.occupied)).astype(np.float64)
         higher = HigherMoments.of_rows(y, codes, plain)
-        return cls(places, base.count, base.weight, base.own, base.total, plain, first, second, higher)
+        return cls(places, base.count, base.weight, base.own, base.total, plain, None, first, second, higher)
 
     def standard_residual(self, moments: Moments) -> FieldSums:
         """Return the response within strata, in standard deviations of each stratum; 0 in strata that do not vary."""
         sd, mean = np.nan_to_num(spreads(moments)), moments.mean
         scale = np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > SMALLEST_SD)
         square = scale**2 * (self.plain.square + self.plain.count * (self.plain.mean - mean) ** 2)
-        return self.field(self.first @ scale - self.count @ (scale * mean), float(square.sum()))
+        return self.field(self.first @ scale - self.count @ (scale * mean), float(square.sum()), mean, scale)
 
     def added(self, moments: Moments) -> FieldSums:
         """Return what each row adds to q, but for a factor: (1 - q)(y - centre)^2 - (y - its stratum's mean)^2."""
@@ -189,7 +198,11 @@ class FactorSums(CellSums):
         far, off = plain.mean - centre, plain.mean - moments.mean
         slope, level = 2.0 * ((1.0 - q) * far - off), (1.0 - q) * far**2 - off**2
         square = (slope**2 - 2.0 * q * level) * plain.square + level**2 * plain.count - 2.0 * q * slope * self.higher.third
-        return self.field(sums, max(float(square.sum()) + q**2 * self.higher.fourth, 0.0))
+        found = self.field(sums, max(float(square.sum()) + q**2 * self.higher.fourth, 0.0), 0.0)
+        if self.ends is None:
+            return found
+        y = self.ends.y
+        return replace(found, ends=(1.0 - q) * (y - centre) ** 2 - (y - moments.mean[self.ends.codes]) ** 2)
 
 
 def by_cell(places: Places, codes: AnyCodes, cells: int, values: Floats | None = None) -> Floats:

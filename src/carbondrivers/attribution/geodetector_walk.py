@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from carbondrivers.attribution.geodetector_crossings import Crossings
+from carbondrivers.attribution.geodetector_draws import Draws, is_coarser
 from carbondrivers.attribution.geodetector_lattice import (
     FACTOR_SUMS,
     Axes,
@@ -25,6 +26,7 @@ from carbondrivers.attribution.geodetector_lattice import (
     places_of_pieces,
 )
 from carbondrivers.attribution.geodetector_moments import Codes, Moments, cell_moments, merge, reshaped
+from carbondrivers.attribution.geodetector_near import ends_of
 from carbondrivers.attribution.geodetector_spatial import FACTOR_SIDE, Blocks
 from carbondrivers.attribution.geodetector_sums import FactorSums, HigherMoments
 from carbondrivers.attribution.geodetector_survey import Layers, Survey, bands, complete, kept, places_of_classes
@@ -48,6 +50,8 @@ class Walk:
         (y, x), above 0; every cell counts 1 where None.
     axes
         Where the grids lie.
+    seed
+        Of the pairs that are drawn where a lattice is coarser than the grids.
 
     Attributes
     ----------
@@ -67,7 +71,7 @@ class Walk:
     """
 
     def __init__(
-        self, response: xr.DataArray, grids: Mapping[str, xr.DataArray], weights: xr.DataArray | None, axes: Axes
+        self, response: xr.DataArray, grids: Mapping[str, xr.DataArray], weights: xr.DataArray | None, axes: Axes, seed: int = 0
     ) -> None:
         self.drivers, self.weighted = list(grids), weights is not None
         self.survey = Survey(response, grids, weights)
@@ -83,6 +87,9 @@ class Walk:
             if drivers
         ]
         self.crossings = Crossings(self.survey, self._size, axes, self.weighted)
+        coarse = [found for found in (lattice, self.crossings.lattice) if found is not None and is_coarser(found, axes)]
+        self.draws = Draws(self.survey, axes, coarse, self.drivers, seed) if coarse else None
+        self._lattice = lattice if lattice in coarse else None
         self._higher: dict[str, HigherMoments] = {}
         self._own = {d: np.zeros(size) for d, size in self._size.items()}
         for region, y, layers, given in bands(response, grids, weights):
@@ -122,7 +129,10 @@ class Walk:
             for values in (plain.count, first, second, part.moments[driver].weight)
         )
         own = self._own[driver] if self.weighted else self.factors[driver].count.astype(np.float64)
-        return FactorSums(where, count, weight, own, first.sum(axis=1), higher.plain, first, second[:, 0], higher)
+        ends = None
+        if self.draws is not None and self._lattice is not None:
+            ends = ends_of(self.draws, self._lattice, self.draws.codes[driver].astype(np.int64))
+        return FactorSums(where, count, weight, own, first.sum(axis=1), higher.plain, ends, first, second[:, 0], higher)
 
     def blocks(self) -> Blocks | None:
         """Return the blocks of space on the lattice; None where there is no lattice."""
@@ -140,6 +150,9 @@ class Walk:
         keep = complete(y, layers, weights)
         if not keep.any():
             return
+        if self.draws is not None:
+            numbers = dict(zip(self.drivers, layers, strict=True))
+            self.draws.add(region, keep, y, {d: (self._places[d], numbers[d]) for d in self.drivers}, weights)
         values = (kept(y, keep).astype(np.float64) - self.survey.origin) / self.survey.scale
         w = None if weights is None else kept(weights, keep).astype(np.float64) / self.survey.weight
         codes = {d: self._places[d][kept(layer, keep).astype(np.int64)] for d, layer in zip(self.drivers, layers, strict=True)}
