@@ -21,7 +21,7 @@ from carbondrivers.attribution.geodetector_survey import Survey
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.datasets.blocks import Region
 
-DRAWS = 400_000
+DRAWS = 250_000
 # How far apart the ends of a pair are at most: cells of the coarsest lattice, and cells of the grid.
 REACH, REACH_CELLS = 2.0, 256.0
 
@@ -32,17 +32,36 @@ class NearPairs:
 
     Attributes
     ----------
-    lag : float64, (k, 2)
-        Rows and columns of the lattice between the two ends.
-    distance : float64, (k,)
-        In cells of the grid.
+    lag : int16, (4, 2, k)
+        Rows and columns of the lattice between the two ends: the four lags that cells of the grid so far apart can have.
+    share : float64, (4, k)
+        How often they have each.
+    distance, reach : float64, (k,)
+        In cells of the grid, and in cells of the lattice.
     count : float64, (k,)
         How many ordered pairs of the grid each stands for.
     """
 
-    lag: Floats
+    lag: NDArray[np.int16]
+    share: Floats
     distance: Floats
+    reach: Floats
     count: Floats
+
+    @classmethod
+    def of(cls, lag: Floats, distance: Floats, count: Floats) -> NearPairs:
+        """Return pairs from the rows and columns of the lattice, not whole, between their ends, (k, 2).
+
+        Examples
+        --------
+        >>> found = NearPairs.of(np.array([[0.0, 0.25]]), np.array([1.0]), np.array([1.0]))
+        >>> found.lag[:, :, 0].tolist(), found.share[:, 0].tolist()
+        ([[0, 0], [0, 1], [1, 0], [1, 1]], [0.75, 0.25, 0.0, 0.0])
+        """
+        low = np.floor(lag).astype(np.int16)
+        corners = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], dtype=np.int16)
+        part = np.abs(1.0 - corners[:, None, :] - (lag - low))
+        return cls(low.T + corners[:, :, None], part.prod(axis=-1), distance, np.hypot(*lag.T), count)
 
 
 class Draws:
@@ -68,7 +87,7 @@ class Draws:
     """
 
     def __init__(self, survey: Survey, axes: Axes, lattices: list[Lattice], drivers: list[str], seed: int) -> None:
-        self.survey = survey
+        self.survey, self._known = survey, dict[tuple[float, float], NearPairs]()
         self._steps = mean_step(axes.y), mean_step(axes.x)
         shrink, rng = lattices[0].shrink, np.random.default_rng(seed)
         width = min(self._steps[0], self._steps[1] * shrink)
@@ -117,11 +136,14 @@ class Draws:
         return np.asarray(np.isfinite(self.y).all(axis=0))
 
     def on(self, lattice: Lattice) -> NearPairs:
-        """Return the pairs that have both ends, on a lattice."""
+        """Return the pairs that have both ends, on a lattice; to be asked when all ends are filled in."""
+        if lattice.steps in self._known:
+            return self._known[lattice.steps]
         there = self.whole()
         share = self.survey.n / max(int(np.isfinite(self.y[0]).sum()), 1)
         lag = self._lag[there] * [self._steps[0] / lattice.steps[1], self._steps[1] / lattice.steps[0]]
-        return NearPairs(lag, self._distance[there], share / self._chance[there])
+        self._known[lattice.steps] = NearPairs.of(lag, self._distance[there], share / self._chance[there])
+        return self._known[lattice.steps]
 
 
 def is_coarser(lattice: Lattice, axes: Axes) -> bool:

@@ -99,15 +99,14 @@ def refined(
         return field, None
     shape = places.at.shape
     kernel = fft.irfft2(field.spectrum, shape)
-    near = _near(values, pairs, _at_lags(kernel, pairs.lag))
+    place = pairs.lag[:, 0] % np.int64(shape[0]) * shape[1] + pairs.lag[:, 1] % np.int64(shape[1])
+    near = _near(values, pairs, (pairs.share * kernel.ravel()[place]).sum(axis=0))
     if not near.any():
         return field, None
     cells = np.column_stack(np.divmod(places.occupied, shape[1]))
     among = autocorrelation(values.count, cells, shape)
     among[0, 0] -= values.n
-    taken = np.zeros(shape)
-    for (row, column), weight in _corners(pairs.lag):
-        np.add.at(taken, (row % shape[0], column % shape[1]), weight * near * pairs.count)
+    taken = np.bincount(place.ravel(), (pairs.share * (near * pairs.count)).ravel(), minlength=kernel.size).reshape(shape)
     mean = np.divide(taken, among, out=np.zeros(shape), where=among > 0.5)
     squares = field.squares - float((among * mean**2).sum()) + float((near**2 * pairs.count).sum())
     spectrum = fft.rfft2(kernel - (mean + mean[-np.arange(shape[0])][:, -np.arange(shape[1])]) / 2.0).real
@@ -127,27 +126,10 @@ def _near(values: FieldSums, pairs: NearPairs, lattice: Floats) -> Floats:
     more = 1.0 - half - lattice
     mean = np.bincount(code, more, minlength=CLASSES) / np.maximum(count, 1.0)
     error = np.sqrt(np.bincount(code, (more - mean[code]) ** 2, minlength=CLASSES)) / np.maximum(count, 1.0)
-    reach = np.bincount(code, np.hypot(*pairs.lag.T), minlength=CLASSES) / np.maximum(count, 1.0)
+    reach = np.bincount(code, pairs.reach, minlength=CLASSES) / np.maximum(count, 1.0)
     kept = np.zeros(CLASSES)
     for i in np.flatnonzero(count >= FEWEST_IN_CLASS):
         if mean[i] <= TOLD * error[i] or reach[i] > FARTHEST:
             break
         kept[i] = mean[i]
     return np.asarray(kept[code])
-
-
-def _corners(lag: Floats) -> list[tuple[tuple[NDArray[np.int64], NDArray[np.int64]], Floats]]:
-    """Return the four lags of the lattice around each lag, and how often cells that far apart have them."""
-    low = np.floor(lag).astype(np.int64)
-    (y, x), (row, column) = (lag - low).T, low.T
-    return [
-        ((row, column), (1.0 - y) * (1.0 - x)), ((row, column + 1), (1.0 - y) * x), ((row + 1, column), y * (1.0 - x)),
-        ((row + 1, column + 1), y * x),
-    ]  # fmt: skip
-
-
-def _at_lags(kernel: Floats, lag: Floats) -> Floats:
-    """Return the mean correlation that the lattice has for cells of the grid some lag apart, (k,)."""
-    rows, columns = kernel.shape
-    parts = [weight * kernel[row % rows, column % columns] for (row, column), weight in _corners(lag)]
-    return np.asarray(sum(parts))
