@@ -14,7 +14,7 @@ from carbondrivers.attribution import GeodetectorResult, detect, detect_grids, g
 from carbondrivers.attribution.effective_size import FieldSums
 from carbondrivers.attribution.geodetector_corrected import TOO_FEW
 from carbondrivers.attribution.geodetector_draws import Draws, NearPairs
-from carbondrivers.attribution.geodetector_grids import NEAR, NO_LATTICE
+from carbondrivers.attribution.geodetector_grids import FEW_NEAR, NEAR, NO_LATTICE
 from carbondrivers.attribution.geodetector_group import standardise
 from carbondrivers.attribution.geodetector_lattice import Axes
 from carbondrivers.attribution.geodetector_moments import cell_moments, q_of
@@ -215,6 +215,13 @@ def test_cells_in_a_corner_of_large_grids_have_a_lattice_of_their_own() -> None:
     _same(found, alone, 1e-9, drop=("epsilon2_low", "epsilon2_high"))
     # All cells with a response in one block of space: no blocks to resample.
     assert found.factors["epsilon2_low"].isna().all()
+
+
+def test_scattered_cells_of_large_grids_say_that_near_ones_are_too_few() -> None:
+    nep, strata = _grids(18, (400, 400))
+    few = xr.DataArray(np.random.default_rng(19).random((400, 400)) < 0.01, dims=("y", "x"))
+    found = detect_grids(nep.where(few), strata, replicates=100)
+    assert FEW_NEAR in found.notes and NEAR not in found.notes and found.factors["p_eff"].notna().all()
 
 
 def test_a_response_without_places_is_refused() -> None:

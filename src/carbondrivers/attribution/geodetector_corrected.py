@@ -26,6 +26,8 @@ from carbondrivers.attribution.geodetector_tests import EQUAL, share_interval
 from carbondrivers.attribution.inference import Floats
 
 TOO_FEW = "no corrected P: autocorrelation or unequal weights leave too few independent rows for so many strata"
+# Weights so unequal that less than one degree of freedom is left within strata (but for rounding) give no interval.
+_LEAST_DF = 1.0 - 1e-9
 # What rows add to epsilon2 does not vary below this, beside a response of range 1.
 _CONSTANT = 1e-12
 
@@ -54,6 +56,8 @@ def corrected_factor(sums: FactorSums, moments: Moments, n: int, kish: float, co
     row: Row = dict(corrected_test(q_of(moments), form, len(moments.count) - 1, n - kish, kish))
     if len(among) < 2:
         return row, None
+    if n / kish - len(moments.count) < _LEAST_DF:
+        return row, among[1]
     return row | fixed_share(moments, among[1], fixed[1].squares, kish, confidence), among[1]
 
 

@@ -45,6 +45,7 @@ from carbondrivers.attribution.geodetector_draws import DRAWS
 from carbondrivers.attribution.geodetector_group import MOST_CROSSED
 from carbondrivers.attribution.geodetector_lattice import Axes
 from carbondrivers.attribution.geodetector_moments import q_of
+from carbondrivers.attribution.geodetector_near import FEWEST_PAIRS
 from carbondrivers.attribution.geodetector_pairs import additive
 from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, differences, not_compared, stratum_means
 from carbondrivers.attribution.geodetector_rows import Row, ecological_row, factor_row, interaction_row, strata_flaw
@@ -66,6 +67,10 @@ NEAR = (
     f"Distances are counted on a lattice of at most {FACTOR_SIDE} cells across ({PAIR_SIDE} for pairs), and the grid is finer: "
     f"correlations that end within a lattice cell are estimated from {DRAWS:,} random pairs of near cells, so that corrected P "
     "depend a little on the seed."
+)
+FEW_NEAR = (
+    f"Distances are counted on a lattice of at most {FACTOR_SIDE} cells across ({PAIR_SIDE} for pairs), and the grid is finer, "
+    "with too few near cells to know which correlations end within a lattice cell: corrected P may be too small."
 )
 TOO_MANY = (
     "No corrected P of {}: the strata of drivers (at most {} each) or the crossed strata of pairs are too many to be held by "
@@ -235,7 +240,7 @@ def _notes(walk: Walk) -> tuple[str, ...]:
     if len(without) < len(walk.drivers):
         said.append(CORRECTED_P)
     if walk.draws is not None:
-        said.append(NEAR)
+        said.append(NEAR if int(walk.draws.whole().sum()) >= FEWEST_PAIRS else FEW_NEAR)
     if walk.weighted:
         said.append("Cells are weighted by the grid of weights; degrees of freedom count Kish's (sum w)^2 / sum w^2 cells.")
     return (*said, f"Cells without a value or a class: {walk.survey.missing:,}; they are left out everywhere.")

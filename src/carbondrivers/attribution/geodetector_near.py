@@ -24,7 +24,7 @@ from carbondrivers.attribution.inference import Floats
 # Classes of distance, each as many times farther than the last; standard errors that tell it from nought; cells of the lattice.
 CLASSES, TOLD, FARTHEST = 24, 2.0, 2.0
 # Pairs that a class needs, and all of them together.
-FEWEST_IN_CLASS, FEWEST_PAIRS = 30, 2000
+FEWEST_IN_CLASS, FEWEST_PAIRS = 30, 300
 
 
 @dataclass(frozen=True, slots=True, eq=False)
