@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from carbondrivers.attribution import GeodetectorResult, detect, detect_grids
+from carbondrivers.attribution.geodetector import CORRECTED_P
 from carbondrivers.datasets import Driver, PixelSample
 from carbondrivers.datasets.grids import cell_areas
 from carbondrivers.errors import DataError, OptionError
@@ -38,9 +39,10 @@ def _same(one: GeodetectorResult, two: GeodetectorResult, drop: tuple[str, ...] 
 
 def test_streamed_grids_equal_the_table_of_their_cells() -> None:
     nep, strata = _grids()
-    frame = pd.DataFrame({"nep": nep.to_numpy().ravel()} | {d: grid.to_numpy().ravel() for d, grid in strata.items()}).dropna()
-    frame = frame.astype({"soil": int})
-    sample = PixelSample.from_frame(frame, response="nep", drivers=[Driver(d, kind="categorical") for d in strata])
+    frame = pd.DataFrame({"nep": nep.to_numpy().ravel()} | {d: grid.to_numpy().ravel() for d, grid in strata.items()})
+    frame = frame.assign(**dict(zip("yx", np.indices(SHAPE).reshape(2, -1), strict=True))).dropna().astype({"soil": int})
+    drivers = [Driver(d, kind="categorical") for d in strata]
+    sample = PixelSample.from_frame(frame, response="nep", drivers=drivers, coordinates=("x", "y"))
     found = detect_grids(nep.chunk({"y": 7, "x": 11}), {d: grid.chunk({"y": 31}) for d, grid in strata.items()})
     _same(found, detect(sample), drop=("epsilon2_low", "epsilon2_high"))
     assert found.n == len(frame) and found.dropped["n"][0] == nep.size - len(frame)
@@ -66,10 +68,11 @@ def _in_degrees() -> tuple[xr.DataArray, dict[str, xr.DataArray]]:
 def test_areas_weigh_cells_as_the_weights_of_a_sample_do() -> None:
     nep, strata = _in_degrees()
     areas = cell_areas(nep)
-    frame = pd.DataFrame({"nep": nep.to_numpy().ravel(), "area": areas.to_numpy().ravel()})
+    y, x = (values.ravel() for values in np.meshgrid(nep.y, nep.x, indexing="ij"))
+    frame = pd.DataFrame({"nep": nep.to_numpy().ravel(), "area": areas.to_numpy().ravel(), "x": x, "y": y})
     frame = frame.assign(**{d: grid.to_numpy().ravel() for d, grid in strata.items()}).dropna().astype({"soil": int})
-    drivers = [Driver(d, kind="categorical") for d in strata]
-    sample = PixelSample.from_frame(frame, response="nep", drivers=drivers, weights="area")
+    drivers, placed = [Driver(d, kind="categorical") for d in strata], {"coordinates": ("x", "y"), "crs": "EPSG:4326"}
+    sample = PixelSample.from_frame(frame, response="nep", drivers=drivers, weights="area", **placed)
     chunks = {"y": 9, "x": 10}
     found = detect_grids(nep.chunk(chunks), strata, weights=areas.chunk({"y": 4}))
     _same(found, detect(sample), drop=("epsilon2_low", "epsilon2_high"))
@@ -110,7 +113,7 @@ def test_a_result_of_grids_is_reported() -> None:
     found = detect_grids(nep, strata, names={"soil": {0: "sand", 1: "loam", 2: "clay", 3: "peat"}})
     assert set(found.strata.loc[found.strata["driver"] == "soil", "level"]) == {"sand", "loam", "clay", "peat"}
     assert tables(found) and texts(found) and pictures(found, journal("jal"))
-    assert any("naive P only" in note for note in found.notes)
+    assert CORRECTED_P in found.notes and found.factors["p_eff"].notna().all()
 
 
 def test_messages() -> None:

@@ -31,6 +31,7 @@ precipitation = { category = "climate" }
 gdp = { category = "human", transform = "log1p" }
 land_cover = { category = "human", kind = "categorical" }
 """
+CORRECTED = ("n_eff", "df_eff", "p_eff", "p_eff_adjusted", "epsilon2_eff", "ci_eff_low", "ci_eff_high")
 REPORT = """
 [report]
 figures = ["png"]
@@ -57,10 +58,10 @@ def test_whole_grids_equal_the_sample_of_all_cells(both: tuple[dict[str, Geodete
     for name in ("factors", "interactions", "strata"):
         keys = ["driver", "driver_2" if name == "interactions" else "level" if name == "strata" else "driver"]
         one, two = (result.tables[name].sort_values(keys, ignore_index=True) for result in (sample, grids))
-        for column in ("q", "statistic", "p", "estimate", "n", "lower", "upper"):
+        for column in ("q", "statistic", "p", "estimate", "n", "lower", "upper", *CORRECTED):
             if column in one:
                 np.testing.assert_allclose(one[column].astype(float), two[column].astype(float), rtol=1e-5, err_msg=name)
-    assert set(sample.strata["level"]) == set(grids.strata["level"])
+    assert set(sample.strata["level"]) == set(grids.strata["level"]) and grids.factors["p_eff"].notna().all()
 
 
 def test_two_steps_of_one_family_keep_their_figures_and_tables(both: tuple[dict[str, GeodetectorResult], Path]) -> None:

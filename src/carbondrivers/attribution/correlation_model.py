@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from carbondrivers.attribution.effective_size import Lags, lag_distances, products
+from carbondrivers.attribution.effective_size import FieldSums, Lags, lag_distances, products
 from carbondrivers.attribution.inference import Floats
 
 RANGES, SHORTEST, LONGEST = 12, 0.7, 1.0 / 3.0
@@ -64,13 +64,13 @@ class CorrelationModel:
         return found
 
 
-def fitted(values: Floats, at: Lags) -> CorrelationModel:
+def fitted(values: Floats | FieldSums, at: Lags) -> CorrelationModel:
     """Fit the correlations of a field.
 
     Parameters
     ----------
     values
-        The field, (n,); it must vary.
+        The field, (n,), or its sums over the cells of the lattice; it must vary.
     at
         The distance classes of its rows.
 

@@ -39,6 +39,8 @@ class Lags:
         Ordered pairs in each class, a point with itself left out.
     steps : tuple of float
         Distance between rows and between columns of the lattice, in widths of a class.
+    members : float64, (n,), or None
+        How many points each of `cell` stands for; one each where None.
     """
 
     cell: NDArray[np.int64]
@@ -46,11 +48,51 @@ class Lags:
     ring: NDArray[np.int64]
     pairs: Floats
     steps: tuple[float, float]
+    members: Floats | None = None
 
     @property
     def n(self) -> int:
         """Number of points."""
-        return len(self.cell)
+        return len(self.cell) if self.members is None else round(float(self.members.sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSums:
+    """A field of many points by its sums over the cells of a lattice: what products over pairs of points need of it.
+
+    Attributes
+    ----------
+    at : int64, (m,)
+        Flat position of each occupied cell on the padded lattice.
+    count : float64, (m,)
+        Points in each.
+    sums : float64, (m,)
+        Sum of the field over them.
+    square : float
+        Sum of its squares over all points. The mean should not be large beside the standard deviation.
+    ends : float64, (2, k), or None
+        The field at the two ends of near pairs of points, where the lattice is coarser than they lie.
+    """
+
+    at: NDArray[np.int64]
+    count: Floats
+    sums: Floats
+    square: float
+    ends: Floats | None = None
+
+    @property
+    def n(self) -> float:
+        """Number of points."""
+        return float(self.count.sum())
+
+    @property
+    def variance(self) -> float:
+        """Mean square about the mean; 0 where rounding says less."""
+        return max(self.square / self.n - (float(self.sums.sum()) / self.n) ** 2, 0.0)
+
+    def scaled(self) -> Floats:
+        """Return the sums, (m,), of the field scaled to mean 0 and mean square 1; it must vary."""
+        return np.asarray((self.sums - self.count * (float(self.sums.sum()) / self.n)) / np.sqrt(self.variance))
 
 
 def lags(xy: Floats, *, geographic: bool = False, side: int = LATTICE_SIDE) -> Lags:
@@ -84,30 +126,78 @@ def lags(xy: Floats, *, geographic: bool = False, side: int = LATTICE_SIDE) -> L
     xy = xy - xy.min(axis=0)
     if not xy.any():
         raise DataError("all rows lie in one place: an effective size needs coordinates that differ")
-    steps = [spacing(xy[:, i]) for i in (0, 1)]
-    if min(steps) <= 0.0 or max(xy[:, i].max() / steps[i] for i in (0, 1)) >= side:
-        area = max(float(np.prod(np.ptp(xy, axis=0))), (float(np.ptp(xy)) / len(xy)) ** 2)
-        steps = [max(np.sqrt(area / len(xy)) / 2.0, float(xy.max()) / min(side - 1, POINTS_SIDE))] * 2
-    cell = np.rint(xy[:, ::-1] / steps[::-1]).astype(np.int64)
+    steps = lattice_steps(xy[:, 0], xy[:, 1], len(xy), side)
+    return lags_of_cells(np.rint(xy[:, ::-1] / steps[::-1]).astype(np.int64), steps, shrink)
+
+
+def lattice_steps(x: Floats, y: Floats, n: int, side: int) -> tuple[float, float]:
+    """Return the distances between columns and between rows of the lattice that points are put on.
+
+    Parameters
+    ----------
+    x, y
+        Coordinates from 0 on; each that occurs, once or more often, in any order.
+    n
+        Number of points.
+    side
+        Most cells across.
+
+    Examples
+    --------
+    >>> lattice_steps(np.array([0.0, 30.0, 60.0]), np.array([0.0, 10.0]), 6, 128)
+    (30.0, 10.0)
+    """
+    reach, steps = (float(x.max()), float(y.max())), (spacing(x), spacing(y))
+    if min(steps) > 0.0 and max(r / s for r, s in zip(reach, steps, strict=True)) < side:
+        return steps
+    area = max(reach[0] * reach[1], (max(reach) / n) ** 2)
+    step = max(float(np.sqrt(area / n)) / 2.0, max(reach) / min(side - 1, POINTS_SIDE))
+    return step, step
+
+
+def lags_of_cells(cell: NDArray[np.int64], steps: tuple[float, float], shrink: float, members: Floats | None = None) -> Lags:
+    """Sort all pairs of points of a lattice into rings one cell wide.
+
+    Parameters
+    ----------
+    cell
+        Row and column of each point, (n, 2), from 0 on.
+    steps
+        Distances between columns and between rows.
+    shrink
+        By how much distances along a row are shortened: the cosine of the latitude for degrees, else 1.
+    members
+        (n,): how many points each of `cell` stands for; one each where None.
+
+    Examples
+    --------
+    >>> lags_of_cells(np.array([[0, 0], [0, 1]]), (1.0, 1.0), 1.0, np.array([1.0, 2.0])).pairs.tolist()
+    [2.0, 4.0]
+    """
     down, right = (int(fft.next_fast_len(2 * int(cell[:, i].max()) + 1, real=True)) for i in (0, 1))
     width = min(steps[1], steps[0] * shrink)
     scaled = steps[1] / width, steps[0] * shrink / width
     ring = np.rint(lag_distances((down, right), *scaled)).astype(np.int64).ravel()
-    pairs = np.rint(np.bincount(ring, autocorrelation(np.ones(len(cell)), cell, (down, right)).ravel()))
-    pairs[0] -= len(cell)
-    return Lags(cell, (down, right), ring, pairs, scaled)
+    count = np.ones(len(cell)) if members is None else members
+    pairs = np.rint(np.bincount(ring, autocorrelation(count, cell, (down, right)).ravel()))
+    pairs[0] -= round(float(count.sum()))
+    return Lags(cell, (down, right), ring, pairs, scaled, members)
 
 
-def products(values: Floats, at: Lags) -> Floats:
+def products(values: Floats | FieldSums, at: Lags) -> Floats:
     """Return the sum of z_i z_j over the ordered pairs of every distance class, a point with itself left out.
 
     Parameters
     ----------
     values
-        (n,), scaled to mean 0 and mean square 1 here.
+        (n,), scaled to mean 0 and mean square 1 here; or its sums over the cells of the lattice.
     at
         The classes of the points.
     """
+    if isinstance(values, FieldSums):
+        found = np.bincount(at.ring, _autocorrelation(values.scaled(), values.at, at.shape).ravel())
+        found[0] -= values.n
+        return np.asarray(found)
     z = values - values.mean()
     z = z / np.sqrt(np.mean(z**2))
     found = np.bincount(at.ring, autocorrelation(z, at.cell, at.shape).ravel())
@@ -202,6 +292,10 @@ def lag_distances(shape: tuple[int, int], down: float, right: float) -> Floats:
 
 def autocorrelation(values: Floats, cell: NDArray[np.int64], shape: tuple[int, int]) -> Floats:
     """Return the sum of products at every lag of a lattice, from the values of its points."""
-    flat = np.bincount(cell[:, 0] * shape[1] + cell[:, 1], values, minlength=shape[0] * shape[1])
+    return _autocorrelation(values, cell[:, 0] * shape[1] + cell[:, 1], shape)
+
+
+def _autocorrelation(values: Floats, at: NDArray[np.int64], shape: tuple[int, int]) -> Floats:
+    flat = np.bincount(at, values, minlength=shape[0] * shape[1])
     spectrum = fft.rfft2(flat.reshape(shape))
     return np.asarray(fft.irfft2(spectrum.real**2 + spectrum.imag**2, shape))

@@ -1,8 +1,11 @@
 """Geodetector of grids that are too large for memory: blocks of a raster stream through the same moments, exactly.
 
 Each block of the response and of the strata gives moments of cells, and moments merge exactly (``geodetector_moments``), so the
-answer is that of the whole grid in the memory of one block (``geodetector_walk``). The strata are read once more beforehand, to
-know their numbers. Blocks of space, a tenth of the longer side across, are what the interval of epsilon2 is resampled from.
+answer is that of the whole grid in the memory of one block (``geodetector_walk``): that of ``detect`` on a table of all cells
+with their coordinates, corrected P too. These need sums by the cells of a lattice and by strata, which merge as well
+(``geodetector_sums``); where the lattice is coarser than the grid, random pairs of near cells say what it does not know
+(``geodetector_draws``, ``geodetector_near``). The grids are read once beforehand, to know the classes and where cells have
+everything. The interval of epsilon2 is resampled from blocks of space, a tenth of the longer side across.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import xarray as xr
 
 from carbondrivers.attribution.class_grids import require_same_grid, variable_row, variables_of
 from carbondrivers.attribution.geodetector import (
+    CORRECTED_P,
     ECOLOGICAL_COLUMNS,
     FACTOR_COLUMNS,
     RISK_COLUMNS,
@@ -27,26 +31,50 @@ from carbondrivers.attribution.geodetector import (
     stacked,
     strata_table,
 )
-from carbondrivers.attribution.geodetector_bootstrap import TOO_NARROW, interval_of_sums
+from carbondrivers.attribution.geodetector_bootstrap import interval_of_sums
+from carbondrivers.attribution.geodetector_classic import moved
+from carbondrivers.attribution.geodetector_corrected import (
+    TOO_FEW,
+    corrected_ecological,
+    corrected_factor,
+    corrected_interaction,
+    pair_correlations,
+    widened_interval,
+)
+from carbondrivers.attribution.geodetector_draws import DRAWS
 from carbondrivers.attribution.geodetector_group import MOST_CROSSED
+from carbondrivers.attribution.geodetector_lattice import Axes
 from carbondrivers.attribution.geodetector_moments import q_of
+from carbondrivers.attribution.geodetector_near import FEWEST_PAIRS
 from carbondrivers.attribution.geodetector_pairs import additive
 from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, differences, not_compared, stratum_means
 from carbondrivers.attribution.geodetector_rows import Row, ecological_row, factor_row, interaction_row, strata_flaw
-from carbondrivers.attribution.geodetector_walk import Walk
+from carbondrivers.attribution.geodetector_spatial import FACTOR_SIDE, PAIR_SIDE, Blocks
+from carbondrivers.attribution.geodetector_walk import MOST_STRATA, Walk
 from carbondrivers.attribution.inference import ADJUSTMENTS, NAIVE_P, Floats
 from carbondrivers.attribution.registry import register
 from carbondrivers.attribution.resampling import Bootstrap, bootstrap_of
 from carbondrivers.attribution.strata import assign, class_names
+from carbondrivers.datasets.grids import is_geographic
 from carbondrivers.errors import DataError, OptionError, choose
 from carbondrivers.provenance import history_line
 
 HOW = {True: "borders as given", False: "classes as given"}
 KINDS = {True: "continuous", False: "categorical"}
 Labels = tuple[Mapping[str, Mapping[int, str]], Mapping[str, Floats]]
-NO_CORRECTED = (
-    "Streamed grids have naive P only; the interval of epsilon2 is from resampled blocks of the grid. "
-    f"{TOO_NARROW} For P and intervals that know about spatial autocorrelation draw a sample of the grid and use it."
+NO_LATTICE = "No P knows about spatial autocorrelation: there are fewer than three cells, or the response does not vary."
+NEAR = (
+    f"Distances are counted on a lattice of at most {FACTOR_SIDE} cells across ({PAIR_SIDE} for pairs), and the grid is finer: "
+    f"correlations that end within a lattice cell are estimated from {DRAWS:,} random pairs of near cells, so that corrected P "
+    "depend a little on the seed."
+)
+FEW_NEAR = (
+    f"Distances are counted on a lattice of at most {FACTOR_SIDE} cells across ({PAIR_SIDE} for pairs), and the grid is finer, "
+    "with too few near cells to know which correlations end within a lattice cell: corrected P may be too small."
+)
+TOO_MANY = (
+    "No corrected P of {}: the strata of drivers (at most {} each) or the crossed strata of pairs are too many to be held by "
+    "lattice cell. Draw a sample of the grid, or use fewer classes."
 )
 
 
@@ -55,7 +83,7 @@ NO_CORRECTED = (
     title="Geodetector of whole grids",
     takes="grids",
     result=GeodetectorResult,
-    version="2",
+    version="3",
     citation="Wang, J.F. et al. (2016). A measure of spatial stratified heterogeneity. Ecological Indicators 67, 250-256.",
 )
 def detect_grids(
@@ -77,6 +105,7 @@ def detect_grids(
     ----------
     response
         Dimensions (y, x), or (year, y, x): then the mean over the years of a cell. Lazy or in memory; NaN where there is none.
+        Corrected P count distances in its coordinates, degrees if ``attrs["crs"]`` says so; in cells where it has none.
     strata
         Driver to a grid on the same cells: whole numbers from 0 to 4096, where NaN and negative numbers are no class; or
         measured values, where `borders` cut them.
@@ -88,12 +117,13 @@ def detect_grids(
     weights
         Of the cells, (y, x): their areas, as ``cell_areas(response)``, where they differ. Every cell counts 1 where None.
     risk_test, adjust, confidence, replicates, seed
-        As for ``detect``.
+        As for ``detect``; the seed is that of the pairs of near cells too.
 
     Raises
     ------
     DataError
-        If a grid has other dimensions, holds text or lies on other cells, a class is no whole number, or no cell has all.
+        If a grid has other dimensions, holds text or lies on other cells, a class is no whole number, a coordinate is not
+        finite, or no cell has all.
     OptionError
         If an option is outside its list or range, or borders do not rise or belong to no driver.
 
@@ -116,6 +146,8 @@ def detect_grids(
         answer,
         {d: _cut(g, cuts[d]) if d in cuts else g for d, g in grids.items()},
         None if weights is None else _checked(weights, "weights", answer),
+        _axes(answer),
+        seed,
     )
     parameters: dict[str, object] = {
         "risk_test": risk_test, "adjust": adjust, "confidence": confidence, "replicates": replicates,
@@ -128,10 +160,10 @@ def detect_grids(
         method="geodetector_grids",
         parameters=parameters,
         n=walk.n,
-        notes=(*_notes(walk, weighted=weights is not None), *not_compared(tables["strata"])),
+        notes=(*_notes(walk), *not_compared(tables["strata"])),
         provenance=history_line("geodetector_grids", n=walk.n, **parameters),
         variables=variables_of(rows),
-        dropped=pd.DataFrame({"driver": [""], "n": [walk.missing], "note": ["cells without a value or a class"]}),
+        dropped=pd.DataFrame({"driver": [""], "n": [walk.survey.missing], "note": ["cells without a value or a class"]}),
         **tables,
     )
 
@@ -186,10 +218,32 @@ def _cut(grid: xr.DataArray, borders: Floats) -> xr.DataArray:
     return found
 
 
-def _notes(walk: Walk, *, weighted: bool) -> tuple[str, ...]:
-    said = ("Cells are weighted by the grid of weights; degrees of freedom count Kish's (sum w)^2 / sum w^2 cells.",)
-    left = f"Cells without a value or a class: {walk.missing:,}; they are left out everywhere."
-    return (NAIVE_P, NO_CORRECTED, *(said if weighted else ()), left)
+def _axes(grid: xr.DataArray) -> Axes:
+    """Return where the rows and columns of a grid lie."""
+    x, y = (
+        np.asarray(grid[axis].to_numpy() if axis in grid.coords else np.arange(grid.sizes[axis]), dtype=np.float64)
+        for axis in ("x", "y")
+    )
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise DataError("a coordinate of the response is missing or infinite: the place of every row and column must be known")
+    return Axes(x, y, bool(grid.attrs.get("crs")) and is_geographic(grid))
+
+
+def _notes(walk: Walk) -> tuple[str, ...]:
+    said = [NAIVE_P]
+    without = [d for d in walk.drivers if walk.sums(d) is None]
+    pairs = bool(walk.crossings.pairs) and walk.crossings.lattice is None
+    if walk.n < 3 or not walk.survey.varies:
+        said.append(NO_LATTICE)
+    elif without or pairs:
+        said.append(TOO_MANY.format(", ".join([*without, *(["pairs"] if pairs else [])]), MOST_STRATA))
+    if len(without) < len(walk.drivers):
+        said.append(CORRECTED_P)
+    if walk.draws is not None:
+        said.append(NEAR if int(walk.draws.whole().sum()) >= FEWEST_PAIRS else FEW_NEAR)
+    if walk.weighted:
+        said.append("Cells are weighted by the grid of weights; degrees of freedom count Kish's (sum w)^2 / sum w^2 cells.")
+    return (*said, f"Cells without a value or a class: {walk.survey.missing:,}; they are left out everywhere.")
 
 
 def _tables(walk: Walk, head: Row, labels: Labels, bootstrap: Bootstrap, how: tuple[RiskTest, str]) -> dict[str, pd.DataFrame]:
@@ -197,17 +251,17 @@ def _tables(walk: Walk, head: Row, labels: Labels, bootstrap: Bootstrap, how: tu
     one = next(iter(walk.factors.values()))
     whole = one.between + one.within
     flaws = {d: strata_flaw(len(m.count), walk.n, whole > 0.0) for d, m in walk.factors.items()}
-    factors = [
-        head | {"driver": d, "n": walk.n, "method": HOW[d in labels[1]]} | _factor(walk, d, flaws[d], bootstrap)
-        for d in walk.drivers
-    ]
+    judged, blocks = {}, walk.blocks()
+    for d in walk.drivers:
+        judged[d] = ({"note": flaws[d]}, None) if flaws[d] else _factor(walk, d, bootstrap, blocks)
+    factors = [head | {"driver": d, "n": walk.n, "method": HOW[d in labels[1]]} | judged[d][0] for d in walk.drivers]
     pairs, ecological = [], []
     for pair in combinations(walk.drivers, 2):
         row = head | {"driver": pair[0], "driver_2": pair[1], "n": walk.n}
         interaction, difference = _pair(walk, pair, flaws[pair[0]] or flaws[pair[1]], whole, level)
         pairs.append(row | interaction)
         ecological.append(row | difference)
-    columns = [_stratum_columns(walk, d, head, labels, level, how[0]) for d in walk.drivers]
+    columns = [_stratum_columns(walk, d, head, labels, level, how[0], judged[d][1]) for d in walk.drivers]
     risks = adjusted(stacked([apart for _, apart in columns]), ["group", "driver"], adjust)
     return {
         "factors": adjusted(pd.DataFrame(factors), ["group"], adjust).reindex(columns=FACTOR_COLUMNS),
@@ -218,38 +272,48 @@ def _tables(walk: Walk, head: Row, labels: Labels, bootstrap: Bootstrap, how: tu
     }
 
 
-def _factor(walk: Walk, driver: str, flaw: str, bootstrap: Bootstrap) -> Row:
-    if flaw:
-        return {"note": flaw}
-    row = factor_row(walk.factors[driver], walk.n / walk.kish, bootstrap.confidence)
-    blocks, there = walk.blocks[driver], walk.squares > 0.0
-    apart = np.where(blocks.count > 0, blocks.mean - walk.factors[driver].centre, 0.0)
-    squares = (blocks.square + blocks.weight * apart**2).sum(axis=1)
-    first = blocks.weight * apart
-    low, high = interval_of_sums(blocks.weight[there], first[there], squares[there], walk.squares[there], bootstrap)
-    return row | {"epsilon2_low": low, "epsilon2_high": high}
+def _factor(walk: Walk, driver: str, bootstrap: Bootstrap, blocks: Blocks | None) -> tuple[Row, Floats | None]:
+    """Return the row of one driver, and the sums of correlations of its errors among strata."""
+    moments, level, sums = walk.factors[driver], bootstrap.confidence, walk.sums(driver)
+    row, among = factor_row(moments, walk.n / walk.kish, level), None
+    ends = interval_of_sums(*walk.interval_sums(driver), bootstrap)
+    if sums is not None:
+        corrected, among, left = corrected_factor(sums, moments, walk.n, walk.kish, level)
+        row |= corrected
+        if np.isfinite(float(str(row["statistic"]))) and not np.isfinite(float(str(row["p_eff"]))):
+            row["note"] = TOO_FEW
+        ends = ends if blocks is None else widened_interval(ends, sums, moments, blocks, left, level)
+    return row | {"epsilon2_low": ends[0], "epsilon2_high": ends[1]}, among
 
 
 def _pair(walk: Walk, pair: tuple[str, str], flaw: str, whole: float, level: float) -> tuple[Row, Row]:
-    table = walk.pairs.get(pair)
-    if flaw or table is None or table.count.size > MOST_CROSSED:
+    table = walk.crossings.pairs.get(pair)
+    if flaw or table is None:
         why = flaw or f"undefined: more than {MOST_CROSSED:,} crossed strata"
         return {"interaction_classic": "", "note": why}, {"note": why}
-    fit = additive(table)
+    fit, own = additive(table), walk.crossings.own(pair)
     shares = (q_of(walk.factors[pair[0]]), q_of(walk.factors[pair[1]]), q_of(table, whole))
     interaction = interaction_row(shares, table, fit, whole, walk.n / walk.kish, level)
-    return interaction, ecological_row(table, fit, walk.own[pair].ravel(), level)
+    ecological, sums = ecological_row(table, fit, own, level), walk.crossings.sums(pair, walk.draws)
+    errors = None if sums is None else pair_correlations(sums, table, fit, whole)
+    if errors is None:
+        return interaction, ecological
+    return (
+        interaction | corrected_interaction(table, fit, errors, whole, walk.kish, level),
+        ecological | corrected_ecological(table, fit, errors, own, level),
+    )
 
 
 def _stratum_columns(
-    walk: Walk, driver: str, head: Row, labels: Labels, level: float, test: RiskTest
+    walk: Walk, driver: str, head: Row, labels: Labels, level: float, test: RiskTest, among: Floats | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    moments, numbers, cut = walk.factors[driver], walk.classes[driver], labels[1].get(driver)
+    moments = moved(walk.factors[driver], walk.survey.origin, walk.survey.scale)
+    numbers, cut = walk.survey.classes[driver], labels[1].get(driver)
     names = labels[0].get(driver, {}) if cut is None else dict(enumerate(class_names(cut)))
     named = [str(names.get(int(c), int(c))) for c in numbers]
     ends = {"lower": np.nan, "upper": np.nan} if cut is None else {"lower": cut[numbers], "upper": cut[numbers + 1]}
     row: dict[str, Any] = head | {"driver": driver}
     means = row | {"level": named, "method": HOW[cut is not None]} | ends
-    apart = differences(moments, None, test, level)
+    apart = differences(moments, among, test, level)
     levels = {"level": [named[i] for i in apart["one"]], "level_2": [named[i] for i in apart["two"]]}
-    return means | stratum_means(moments, None, level), row | apart | levels
+    return means | stratum_means(moments, among, level), row | apart | levels

@@ -9,30 +9,26 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from carbondrivers.attribution.geodetector_bootstrap import epsilon2_interval, widened
+from carbondrivers.attribution.geodetector_bootstrap import epsilon2_interval
 from carbondrivers.attribution.geodetector_classic import Variant, classic_q, moved, wang2016
-from carbondrivers.attribution.geodetector_moments import Codes, Moments, cell_moments, pair_moments, q_of
-from carbondrivers.attribution.geodetector_null import Trial, chance_p
-from carbondrivers.attribution.geodetector_pairs import additive, additive_form, ecological_test, non_additive_form
-from carbondrivers.attribution.geodetector_risks import RiskTest, differences, spreads, stratum_means
-from carbondrivers.attribution.geodetector_rows import Row, ecological_row, factor_row, interaction_row, strata_flaw
-from carbondrivers.attribution.geodetector_spatial import (
-    FACTOR_SIDE,
-    PAIR_SIDE,
-    Blocks,
-    Places,
-    centred_form,
-    corrected_test,
-    correlations,
-    fitted_correlations,
-    fixed_share,
-    pieces,
-    places_of,
-    sums_among,
+from carbondrivers.attribution.geodetector_corrected import (
+    TOO_FEW,
+    Errors,
+    corrected_ecological,
+    corrected_factor,
+    corrected_interaction,
+    pair_correlations,
+    widened_interval,
 )
-from carbondrivers.attribution.geodetector_tests import EQUAL, LEAST_DF, share_interval, welch_test
+from carbondrivers.attribution.geodetector_moments import Codes, Moments, cell_moments, flat, pair_moments
+from carbondrivers.attribution.geodetector_null import Trial, chance_p
+from carbondrivers.attribution.geodetector_pairs import additive
+from carbondrivers.attribution.geodetector_risks import RiskTest, differences, stratum_means
+from carbondrivers.attribution.geodetector_rows import Row, ecological_row, factor_row, interaction_row, strata_flaw
+from carbondrivers.attribution.geodetector_spatial import FACTOR_SIDE, PAIR_SIDE, Blocks, Places, places_of
+from carbondrivers.attribution.geodetector_sums import CellSums, FactorSums
+from carbondrivers.attribution.geodetector_tests import EQUAL, welch_test
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import Bootstrap, Units, units_of
 from carbondrivers.attribution.strata import StrataMethod, stratify
@@ -43,7 +39,6 @@ PMethod = Literal["f", "welch", "permutation", "spatial", "wang2016"]
 P_METHODS: tuple[PMethod, ...] = get_args(PMethod)
 MOST_CROSSED = 2500
 AS_GIVEN, AT_BORDERS = "classes as given", "borders as given"
-TOO_FEW = "no corrected P: autocorrelation or unequal weights leave too few independent rows for so many strata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,25 +180,17 @@ class Group:
             return {"note": cut.flaw}
         row = factor_row(moments, self.n_kish, level)
         tested = bool(np.isfinite(float(str(row["statistic"]))))
-        corrected = self._corrected(driver, q_of(moments))
+        sums = self._sums(driver)
+        corrected = {} if sums is None else self._corrected(driver, sums)
         row |= self._published(moments) | corrected
         if corrected and tested and self.options.p_method != "spatial" and not np.isfinite(float(str(corrected["p_eff"]))):
             row["note"] = TOO_FEW
         if self.units is not None and tested:
             found = epsilon2_interval(self.y, cut.codes, cut.cells, self.units, self.options.bootstrap, self.weights)
-            found = self._widened(found, driver)
+            if sums is not None and self.blocks is not None:
+                found = widened_interval(found, sums, moments, self.blocks, self._pieces[driver], level)
             row |= {"epsilon2_low": found[0], "epsilon2_high": found[1]}
         return row
-
-    def _widened(self, ends: tuple[float, float], driver: str) -> tuple[float, float]:
-        """Return the interval of epsilon2 over blocks, wider by what neighbouring blocks share where rows have places."""
-        where, moments = self.places.get(FACTOR_SIDE), self.moments[driver]
-        if self.blocks is None or where is None or not np.isfinite(ends[0]):
-            return ends
-        # What each row adds to q, but for a factor.
-        adds = (1.0 - q_of(moments)) * (self.y - moments.centre) ** 2 - (self.y - moments.mean[self.cuts[driver].codes]) ** 2
-        spread = self.blocks.spread(fitted_correlations(adds, where)) if np.ptp(adds) > 1e-12 else 1.0
-        return widened(ends, spread, self.blocks.count, self._pieces.get(driver, np.inf), self.options.bootstrap.confidence)
 
     def _published(self, moments: Moments) -> Row:
         """Return another test than the central F, where it was asked for; q too where a package computes another one."""
@@ -222,35 +209,15 @@ class Group:
         places = [self.part.frame[c].to_numpy() for c in self.part.coordinates or ()]
         return np.lexsort([*(cut.codes for cut in self.cuts.values()), self.y, *places]).astype(np.int64)
 
-    def _corrected(self, driver: str, q: float) -> Row:
+    def _sums(self, driver: str) -> FactorSums | None:
+        """Return the sums of one factor over lattice cells; None where rows have no places."""
         where, cut = self.places.get(FACTOR_SIDE), self.cuts[driver]
-        if where is None:
-            return {}
-        fields = [correlations(self.y, where)]
-        residual = self._standard_residual(driver)
-        fields += [] if residual is None else [fitted_correlations(residual, where)]
-        among, moments = sums_among(where, fields, cut.codes, cut.cells, self.weights), self.moments[driver]
-        self._among[driver] = among[1] if len(among) > 1 else None
-        row: Row = dict(corrected_test(q, centred_form(among[0], moments.weight), cut.cells - 1, self.n - self.kish, self.kish))
-        if len(among) > 1 and self.n_kish - cut.cells >= LEAST_DF:
-            errors = among[1], fields[1].squares, self.kish
-            self._pieces[driver] = pieces(moments, *errors)[1]
-            row |= fixed_share(moments, *errors, self.options.bootstrap.confidence)
+        return None if where is None else FactorSums.of_factor(where, self.y, cut.codes, self.moments[driver], self.weights)
+
+    def _corrected(self, driver: str, sums: FactorSums) -> Row:
+        level = self.options.bootstrap.confidence
+        row, self._among[driver], self._pieces[driver] = corrected_factor(sums, self.moments[driver], self.n, self.kish, level)
         return row
-
-    def corrected_interval(self, row: Row) -> Row:
-        """Return the interval of the share of a pair from its corrected F."""
-        f, df, df_2 = (float(str(row[key])) for key in ("statistic_eff", "df_eff", "df_2_eff"))
-        low, high = share_interval(f, df, df_2, df + df_2 + 1.0, self.options.bootstrap.confidence)
-        return {"ci_eff_low": low, "ci_eff_high": high}
-
-    def _standard_residual(self, driver: str) -> Floats | None:
-        """Return the response within strata, in standard deviations of each stratum; None where it does not vary."""
-        cut, moments = self.cuts[driver], self.moments[driver]
-        sd = np.nan_to_num(spreads(moments))
-        scaled = np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 1e-9)
-        found = (self.y - moments.mean[cut.codes]) * scaled[cut.codes]
-        return found if found.any() else None
 
     def _risk_among(self, driver: str) -> Floats | None:
         return self._among.get(driver)
@@ -280,25 +247,22 @@ class Pair:
         self.group, self.pair, self.table = group, pair, table
         self.fit = additive(table)
         self.one, self.two = (group.moments[d] for d in pair)
-        self.among, self.squares = self._sums()
+        self.errors = self._errors()
 
     def interaction(self) -> Row:
         """Return q of the crossing, its classic type, and the test of the non-additive part."""
         group, table, fit = self.group, self.table, self.fit
         level = group.options.bootstrap.confidence
         row = interaction_row(self._shares(), table, fit, group.total, group.n_kish, level)
-        return row | self._corrected((fit.left + table.within) / group.total)
+        if self.errors is None:
+            return row
+        return row | corrected_interaction(table, fit, self.errors, group.total, group.kish, level)
 
     def ecological(self) -> Row:
         """Return the test whether the two factors explain equally much, naive and corrected."""
         own, level = self._own(), self.group.options.bootstrap.confidence
         row = ecological_row(self.table, self.fit, own, level)
-        if self.among is not None:
-            fixed = ecological_test(self.table, self.fit, own, self.among, self.squares)
-            reach = float(stats.norm.ppf(0.5 + level / 2.0)) * fixed["std_error"]
-            row |= {"statistic_eff": fixed["statistic"], "p_eff": fixed["p"]}
-            row |= {"ci_eff_low": fixed["estimate"] - reach, "ci_eff_high": fixed["estimate"] + reach}
-        return row
+        return row if self.errors is None else row | corrected_ecological(self.table, self.fit, self.errors, own, level)
 
     def _shares(self) -> tuple[float, float, float]:
         group = self.group
@@ -307,21 +271,6 @@ class Pair:
             return q1, q2, q
         q1, q2, q = (min(m.between / group.total, 1.0) for m in (self.one, self.two, self.table))
         return q1, q2, q
-
-    def _corrected(self, rest: float) -> Row:
-        group, fit, table = self.group, self.fit, self.table
-        if self.among is None or fit.df < 1 or table.within <= EQUAL * group.total:
-            return {}
-        share = fit.left / (fit.left + table.within)
-        form = non_additive_form(fit, self.among, table.weight.ravel())
-        # What the additive fit took of an autocorrelated field is more than its rank.
-        taken = float(np.trace(additive_form(fit, self.among, table.weight.ravel())))
-        spare = group.n - max(taken, fit.rank * group.kish)
-        row: Row = dict(corrected_test(share, form, fit.df, spare, group.kish))
-        found = group.corrected_interval(row)
-        low, high = (float(str(found[key])) * rest for key in ("ci_eff_low", "ci_eff_high"))
-        row |= {"ci_eff_low": low, "ci_eff_high": high}
-        return row
 
     def trial(self) -> Trial:
         """Return the non-additive part as a share of what the additive fit leaves."""
@@ -344,14 +293,14 @@ class Pair:
             return self.table.count.ravel().astype(np.float64)
         return np.bincount(self._codes(), self.group.weights**2, minlength=self.table.count.size).astype(np.float64)
 
-    def _sums(self) -> tuple[Floats | None, float]:
-        """Return the sums of correlations among cells (None without places), and the squared ones over pairs of rows."""
-        where = self.group.places.get(PAIR_SIDE)
-        residual = self._residual() if where is not None else None
-        if where is None or residual is None:
-            return None, 0.0
-        field = correlations(residual, where)
-        return sums_among(where, [field], self._codes(), self.table.count.size, self.group.weights)[0], field.squares
+    def _errors(self) -> Errors | None:
+        group, where = self.group, self.group.places.get(PAIR_SIDE)
+        if where is None:
+            return None
+        codes, cells = self._codes(), self.table.count.size
+        plain = flat(self.table) if group.weights is None else cell_moments(group.y, codes, cells)
+        sums = CellSums.of_rows(where, group.y, codes, plain, group.weights)
+        return pair_correlations(sums, self.table, self.fit, group.total)
 
 
 def standardise(y: Floats) -> tuple[Floats, float, float]:

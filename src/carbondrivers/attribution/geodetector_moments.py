@@ -140,6 +140,18 @@ def merge(one: Moments, other: Moments) -> Moments:
     return Moments(one.count + other.count, weight, mean, square)
 
 
+def flat(moments: Moments) -> Moments:
+    """Return the moments of a crossing with its cells in one row, row-major."""
+    return reshaped(moments, (moments.count.size,))
+
+
+def reshaped(moments: Moments, shape: tuple[int, ...]) -> Moments:
+    """Return the moments of the same cells in another shape."""
+    return Moments(
+        moments.count.reshape(shape), moments.weight.reshape(shape), moments.mean.reshape(shape), moments.square.reshape(shape)
+    )
+
+
 def q_of(moments: Moments, total: float | None = None) -> float:
     """Return q = 1 - SSW / SST; NaN where the response does not vary.
 

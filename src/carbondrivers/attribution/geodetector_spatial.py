@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from carbondrivers.attribution.correlation_model import fitted, kernel, ring_distances
-from carbondrivers.attribution.effective_size import Lags, lags, products
+from carbondrivers.attribution.effective_size import FieldSums, Lags, lags, products
 from carbondrivers.attribution.geodetector_moments import AnyCodes, Moments
 from carbondrivers.attribution.geodetector_tests import noncentral_interval
 from carbondrivers.attribution.inference import Floats, upper_f
@@ -33,14 +33,14 @@ UNSURE = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Rows on the lattice of their distance classes.
+    """Rows, or pieces of a grid, on the lattice of their distance classes.
 
     Attributes
     ----------
     at : Lags
         The classes.
     cell : int64, (n,)
-        Occupied lattice cell of each row.
+        Occupied lattice cell of each row or piece.
     occupied : int64, (m,)
         Flat position of each occupied cell.
     """
@@ -62,11 +62,14 @@ class Correlations:
         One less the correlation of different rows in one place.
     squares : float
         Sum of the squared correlations over all ordered pairs of different rows.
+    near : float
+        Sum of the correlations of near rows that are taken out of the lattice (``geodetector_near``).
     """
 
     spectrum: Floats
     own: float
     squares: float
+    near: float = 0.0
 
 
 def places_of(xy: Floats, side: int, *, geographic: bool = False) -> Places:
@@ -86,8 +89,8 @@ def places_of(xy: Floats, side: int, *, geographic: bool = False) -> Places:
     return Places(at, cell.reshape(-1).astype(np.int64), occupied)
 
 
-def correlations(values: Floats, places: Places) -> Correlations:
-    """Estimate the correlations of a field, (n,), by rings of distance; it must vary.
+def correlations(values: Floats | FieldSums, places: Places) -> Correlations:
+    """Estimate the correlations of a field, (n,), or of its sums, by rings of distance; it must vary.
 
     They need no model, and sums of many of them are unbiased: what the null distribution of a share needs.
     """
@@ -96,8 +99,8 @@ def correlations(values: Floats, places: Places) -> Correlations:
     return Correlations(fft.rfft2(ring[at.ring].reshape(at.shape)).real, 1.0 - float(ring[0]), float(at.pairs @ ring**2))
 
 
-def fitted_correlations(values: Floats, places: Places) -> Correlations:
-    """Estimate the correlations of the errors from residuals, (n,), which must vary: see ``correlation_model``.
+def fitted_correlations(values: Floats | FieldSums, places: Places) -> Correlations:
+    """Estimate the correlations of the errors from residuals, (n,), or their sums; they must vary: see ``correlation_model``.
 
     Residuals sum to nought, so that their rings all together would say that their mean is exact; and fields can only be
     drawn with correlations that no field contradicts.
@@ -132,9 +135,26 @@ def sums_among(
         (cells, cells), symmetric, one a field.
     """
     joint = places.cell * cells + codes
-    table = np.bincount(joint, weights, minlength=len(places.occupied) * cells).reshape(-1, cells)
+    table = np.bincount(joint, weights, minlength=len(places.occupied) * cells).reshape(-1, cells).astype(np.float64)
     own = np.bincount(codes, None if weights is None else weights**2, minlength=cells)
-    shape = places.at.shape
+    return sums_of_table(places, fields, table, own.astype(np.float64))
+
+
+def sums_of_table(places: Places, fields: list[Correlations], table: Floats, own: Floats) -> list[Floats]:
+    """Return what ``sums_among`` does, from sums over the rows.
+
+    Parameters
+    ----------
+    places
+        Of the rows.
+    fields
+        Whose correlations are summed.
+    table
+        Sums of weights by occupied lattice cell and cell, (m, cells).
+    own
+        Sums of squared weights of each cell, (cells,).
+    """
+    shape, cells = places.at.shape, table.shape[1]
     inner = (places.occupied // shape[1]).max() + 1, (places.occupied % shape[1]).max() + 1
     lattice = np.zeros((cells, *inner))
     lattice[:, places.occupied // shape[1], places.occupied % shape[1]] = table.T
@@ -175,8 +195,8 @@ class Blocks:
     count: int
 
     @classmethod
-    def of(cls, places: Places, codes: AnyCodes, weights: Floats | None = None) -> Blocks:
-        """Return those of rows in the blocks of `codes`, (n,), 0 to count - 1."""
+    def of(cls, places: Places, codes: AnyCodes, weights: Floats | None = None, own: float | None = None) -> Blocks:
+        """Return those of rows in the blocks of `codes`, (n,), 0 to count - 1; of pieces of a grid with their `own`."""
         shape, flat, count = places.at.shape, places.occupied[places.cell], int(codes.max()) + 1
         weight = np.ones(len(flat)) if weights is None else weights
         parts = np.zeros((shape[0], shape[1] // 2 + 1))
@@ -190,14 +210,17 @@ class Blocks:
             parts += spectrum.real**2 + spectrum.imag**2
         whole = fft.rfft2(np.bincount(flat, weight, minlength=shape[0] * shape[1]).reshape(shape))
         counted = _counted(shape) / (shape[0] * shape[1])
-        return cls((whole.real**2 + whole.imag**2) * counted, parts * counted, float((weight**2).sum()), count)
+        own = float((weight**2).sum()) if own is None else own
+        return cls((whole.real**2 + whole.imag**2) * counted, parts * counted, own, count)
 
     def spread(self, field: Correlations) -> float:
         """Return by how much the standard error of a sum over a field exceeds that of a sum over independent blocks.
 
         1 or more: resampled blocks know what rows of one block share, and nothing of what neighbouring blocks do.
         """
-        whole, parts = (float((field.spectrum * power).sum()) + field.own * self.own for power in (self.whole, self.parts))
+        # Near rows are rows of one block.
+        own = field.own * self.own + field.near
+        whole, parts = (float((field.spectrum * power).sum()) + own for power in (self.whole, self.parts))
         return float(np.sqrt(max(whole / parts, 1.0))) if parts > 0.0 else 1.0
 
 
