@@ -117,7 +117,7 @@ def detect_grids(
     weights
         Of the cells, (y, x): their areas, as ``cell_areas(response)``, where they differ. Every cell counts 1 where None.
     risk_test, adjust, confidence, replicates, seed
-        As for ``detect``; the seed is that of the pairs of near cells too.
+        As for ``detect``; the seed is also that of the near pairs, which grids finer than their lattice draw.
 
     Raises
     ------
