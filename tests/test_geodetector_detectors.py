@@ -147,6 +147,12 @@ def test_tail_with_a_noncentral_part_and_an_estimated_variance(value: float) -> 
     )
 
 
+def test_small_tails_fall_with_the_statistic() -> None:
+    weights, shared = np.array([1.0, 1, 1, -1, -1, -1]), np.array([1.0, -1.0])
+    found = [two_sided_tail(value, weights, 200.0, shared, 15_000.0) for value in np.arange(100.0, 900.0, 25.0)]
+    assert (np.diff(found) < 0.0).all() and found[0] > 1e-3 and found[-1] < 1e-40
+
+
 def test_ecological_detector_is_the_same_either_way(pixels: pd.DataFrame) -> None:
     y = pixels["nep"].to_numpy()
     codes = {f: pd.factorize(pixels[f])[0] for f in ("soil", "landcover")}

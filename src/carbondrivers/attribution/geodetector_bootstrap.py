@@ -18,7 +18,7 @@ from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.resampling import FEWEST_UNITS, Bootstrap, Units
 
 # Blocks and their correlations are estimated from the same few pieces of the region: with a degree of freedom for seven of
-# them intervals of simulated fields with 20 to 1,600 pieces held the share in 91 to 98 %; with one for each in 82 to 98 %.
+# them intervals of simulated fields with 20 to 1,600 pieces held the share in 93 to 98 %; with one for each in 82 to 98 %.
 PIECES_A_DF = 7.0
 TOO_NARROW = "Intervals from blocks of space are too narrow where neighbouring blocks resemble each other."
 

@@ -26,6 +26,8 @@ from carbondrivers.attribution.inference import Floats
 SHIFT = 1.3, 0.3
 # Points of the inversion in standard deviations, and how far it reaches.
 STEP, POINTS, COARSE, FAR = 0.03, 2000, 50, 40.0
+# Tails that the inversion resolves.
+RESOLVED = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +276,9 @@ def two_sided_tail(
     u = u[: COARSE * (int((coarse > 1e-11).sum()) + 1)]
     size, angle = _characteristic(u, w, b, s, whole, df)
     above = 0.5 + float((size * np.sin(angle) / u).sum()) * STEP / np.pi
-    # Beyond what the inversion resolves, the normal tail stands in: both are nought to every printed digit.
-    return float(np.clip(2.0 * max(min(above, 1.0 - above), min(floor, 1e-9)), 0.0, 1.0))
+    tail = min(above, 1.0 - above)
+    # What the inversion does not resolve is told by the normal tail: nought to every printed digit, and in order.
+    return float(min(2.0 * (tail if tail > RESOLVED else min(floor, RESOLVED)), 1.0))
 
 
 def _characteristic(u: Floats, w: Floats, shared: float, slopes: Floats, whole: float, df: float) -> tuple[Floats, Floats]:
