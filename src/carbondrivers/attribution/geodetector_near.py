@@ -1,10 +1,10 @@
 """Correlations of near cells of a grid, which a coarser lattice averages: taken out of it, and summed by strata apart.
 
 With g(h) the mean of half the squared differences of a field at distance h, in units of its variance, the correlation there is
-1 - g(h). What of it exceeds the correlation that the lattice has at that lag (interpolated between its cells, as cells of the
-grid lie anywhere in them) is near correlation, up to the first distance at which it cannot be told from nought. Its sums among
-strata come from drawn pairs; what it adds to the mean correlation at each lag of the lattice is taken off there, so that the
-sum over all pairs of the grid stays what it was. The split is our own, and checked by simulation.
+1 - g(h). What of it exceeds the correlation at two cells of the lattice (nought, where it cannot be told from nought before) is
+near correlation: what remains is so flat that the lattice holds it. Its sums among strata come from drawn pairs; what it adds
+to the mean correlation at each lag of the lattice is taken off there, so that the sum over all pairs of the grid stays what it
+was. The split is our own, and checked by simulation.
 """
 
 from __future__ import annotations
@@ -107,12 +107,12 @@ def refined(
     """
     if pairs is None or values.ends is None or len(pairs.count) < FEWEST_PAIRS:
         return field, None
+    near = _near(values, pairs)
+    if not near.any():
+        return field, None
     shape = places.at.shape
     kernel = fft.irfft2(field.spectrum, shape)
     place = pairs.lag[:, 0] % np.int64(shape[0]) * shape[1] + pairs.lag[:, 1] % np.int64(shape[1])
-    near = _near(values, pairs, (pairs.share * kernel.ravel()[place]).sum(axis=0))
-    if not near.any():
-        return field, None
     cells = np.column_stack(np.divmod(places.occupied, shape[1]))
     among = autocorrelation(values.count, cells, shape)
     among[0, 0] -= values.n
@@ -125,24 +125,22 @@ def refined(
     return replace(field, spectrum=spectrum, own=field.own + float(mean[0, 0]), squares=squares, near=mass), near
 
 
-def _near(values: FieldSums, pairs: NearPairs, lattice: Floats) -> Floats:
-    """Return by how much the correlation at each lag exceeds that of the lattice, (lags,); 0 where it is not told."""
+def _near(values: FieldSums, pairs: NearPairs) -> Floats:
+    """Return by how much the correlation at each lag exceeds that of the farthest near pairs, (lags,)."""
     one, two = values.ends if values.ends is not None else (np.zeros(0), np.zeros(0))
-    half, size = (one - two) ** 2 / (2.0 * values.variance), len(lattice)
-    # More: what is correlated beyond the lattice; its sum and that of its squares at each lag.
-    met = np.bincount(pairs.at, minlength=size).astype(np.float64)
-    first, second = (np.bincount(pairs.at, v, minlength=size) for v in (half, half**2))
-    beyond = 1.0 - lattice
-    more, squares = met * beyond - first, met * beyond**2 - 2.0 * beyond * first + second
-    farthest = float(pairs.distance[pairs.at].max())
-    place = np.log(pairs.distance) / np.log(max(farthest, 2.0)) * CLASSES
+    more = 1.0 - (one - two) ** 2 / (2.0 * values.variance)
+    size = len(pairs.distance)
+    place = np.log(pairs.distance) / np.log(max(float(pairs.distance[pairs.at].max()), 2.0)) * CLASSES
     code = np.clip(place, 0, CLASSES - 1).astype(np.int64)
-    count, mean, square, reach = (np.bincount(code, v, minlength=CLASSES) for v in (met, more, squares, met * pairs.reach))
+    # Sums at each lag, then over the lags of each class.
+    sums = [np.bincount(pairs.at, v, minlength=size) for v in (None, more, more**2)]
+    count, mean, square, reach = (np.bincount(code, v, minlength=CLASSES) for v in (*sums, sums[0] * pairs.reach))
     mean, reach = (v / np.maximum(count, 1.0) for v in (mean, reach))
     error = np.sqrt(np.maximum(square - count * mean**2, 0.0)) / np.maximum(count, 1.0)
-    kept = np.zeros(CLASSES)
+    kept, left = np.zeros(CLASSES), 0.0
     for i in np.flatnonzero(count >= FEWEST_IN_CLASS):
+        left = max(float(mean[i]), 0.0)
         if mean[i] <= TOLD * error[i] or reach[i] > FARTHEST:
             break
         kept[i] = mean[i]
-    return np.asarray(kept[code])
+    return np.asarray(np.maximum(kept - left, 0.0)[code])
