@@ -134,9 +134,11 @@ def _near(values: FieldSums, pairs: NearPairs) -> Floats:
     code = np.clip(place, 0, CLASSES - 1).astype(np.int64)
     # Sums at each lag, then over the lags of each class.
     sums = [np.bincount(pairs.at, v, minlength=size) for v in (None, more, more**2)]
-    count, mean, square, reach = (np.bincount(code, v, minlength=CLASSES) for v in (*sums, sums[0] * pairs.reach))
-    mean, reach = (v / np.maximum(count, 1.0) for v in (mean, reach))
-    error = np.sqrt(np.maximum(square - count * mean**2, 0.0)) / np.maximum(count, 1.0)
+    classes = [np.bincount(code, v, minlength=CLASSES).astype(np.float64) for v in (*sums, sums[0] * pairs.reach)]
+    count, mean, square, reach = classes
+    known = np.maximum(count, 1.0)
+    mean, reach = (np.asarray(v / known, dtype=np.float64) for v in (mean, reach))
+    error = np.sqrt(np.maximum(square - count * mean**2, 0.0)) / known
     kept, left = np.zeros(CLASSES), 0.0
     for i in np.flatnonzero(count >= FEWEST_IN_CLASS):
         left = max(float(mean[i]), 0.0)

@@ -45,16 +45,9 @@ class RowDraws:
     """
 
     def __init__(
-        self,
-        xy: Floats,
-        y: Floats,
-        weights: Floats | None,
-        order: Callable[[], Codes],
-        sides: Sequence[int],
-        *,
-        geographic: bool = False,
-        seed: int = 0,
-    ) -> None:
+        self, xy: Floats, y: Floats, weights: Floats | None, order: Callable[[], Codes], sides: Sequence[int], *,
+        geographic: bool = False, seed: int = 0,
+    ) -> None:  # fmt: skip
         # As ``effective_size.lags`` puts rows on a lattice.
         shrink = float(np.cos(np.radians(xy[:, 1].mean()))) if geographic else 1.0
         east, north = (xy - xy.min(axis=0)).T
@@ -73,7 +66,7 @@ class RowDraws:
     @property
     def enough(self) -> bool:
         """Whether near pairs are as many as their correlations need."""
-        return self.rows.shape[1] >= FEWEST_PAIRS
+        return len(self._y[0]) >= FEWEST_PAIRS
 
     def ends(self, side: int, codes: AnyCodes) -> Ends | None:
         """Return what stands at the ends of the pairs; None for a lattice that is not coarser.
