@@ -14,11 +14,11 @@ from carbondrivers.attribution import GeodetectorResult, detect, detect_grids, g
 from carbondrivers.attribution.effective_size import FieldSums
 from carbondrivers.attribution.geodetector_corrected import TOO_FEW
 from carbondrivers.attribution.geodetector_draws import Draws, NearPairs
-from carbondrivers.attribution.geodetector_grids import FEW_NEAR, NEAR, NO_LATTICE
-from carbondrivers.attribution.geodetector_group import standardise
+from carbondrivers.attribution.geodetector_grids import NO_LATTICE
+from carbondrivers.attribution.geodetector_group import Group, standardise
 from carbondrivers.attribution.geodetector_lattice import Axes
 from carbondrivers.attribution.geodetector_moments import cell_moments, q_of
-from carbondrivers.attribution.geodetector_near import Ends, refined
+from carbondrivers.attribution.geodetector_near import FEW_NEAR, NEAR, Ends, refined
 from carbondrivers.attribution.geodetector_spatial import Blocks, correlations, fitted_correlations, places_of, sums_among
 from carbondrivers.attribution.geodetector_sums import FactorSums, HigherMoments
 from carbondrivers.attribution.geodetector_walk import Walk
@@ -87,8 +87,9 @@ METRES = {"y": 4.1e6 - 500.0 * np.arange(170), "x": 3e5 + 500.0 * np.arange(150)
 def test_grids_equal_the_table_of_their_cells(
     shape: tuple[int, int], place: dict[str, Any] | None, crs: str, weighted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A table knows nothing of what is correlated within a cell of its lattice: on the same lattice alone both agree.
+    # Near pairs are drawn otherwise from a table: on the same lattice alone both agree exactly.
     monkeypatch.setattr(geodetector_walk, "is_coarser", lambda lattice, axes: False)
+    monkeypatch.setattr(Group, "_near", lambda group: None)
     nep, strata = _grids(0, shape, place)
     nep = nep.assign_attrs(crs=crs) if crs else nep
     areas = xr.DataArray(np.random.default_rng(1).uniform(0.5, 2.0, shape), dims=("y", "x"), coords=nep.coords)
@@ -235,7 +236,7 @@ def _all_near(cells: Floats, reach: float, side: float) -> tuple[NearPairs, Any]
     apart = np.hypot(*(cells[:, None] - cells[None]).transpose(2, 0, 1))
     ends = np.array(np.nonzero((apart > 0) & (apart <= reach)))
     lag = (cells[ends[1]] - cells[ends[0]]) / side
-    return NearPairs.of(lag, apart[ends[0], ends[1]], np.ones(len(lag))), ends
+    return NearPairs.of(lag, apart[ends[0], ends[1]], np.arange(len(lag)), np.ones(len(lag))), ends
 
 
 def test_sums_of_near_pairs_are_their_definition() -> None:

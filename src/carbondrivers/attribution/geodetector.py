@@ -28,6 +28,7 @@ import pandas as pd
 
 from carbondrivers.attribution.geodetector_classic import ORIGIN, VARIANTS, Variant
 from carbondrivers.attribution.geodetector_group import P_METHODS, Group, Options, PMethod
+from carbondrivers.attribution.geodetector_near import FEW_NEAR, NEAR
 from carbondrivers.attribution.geodetector_null import is_shifted
 from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, letters, not_compared
 from carbondrivers.attribution.geodetector_rows import TYPES
@@ -124,7 +125,7 @@ class GeodetectorResult(Result):
     title="Geodetector: factors, interactions, risks, ecological detector",
     takes="sample",
     result=GeodetectorResult,
-    version="6",
+    version="7",
     citation="Wang, J.F. et al. (2016). A measure of spatial stratified heterogeneity. Ecological Indicators 67, 250-256.",
 )
 def detect(
@@ -213,7 +214,7 @@ def detect(
         method="geodetector",
         parameters=parameters,
         n=sample.n,
-        notes=_notes(sample, options, tables),
+        notes=_notes(sample, options, tables, groups),
         provenance=history_line("geodetector", n=sample.n, **parameters),
         variables=sample.variables(),
         dropped=sample.dropped.reset_index(drop=True),
@@ -309,7 +310,7 @@ def ecological_table(rows: list[dict[str, object]], adjust: str) -> pd.DataFrame
     return adjusted(pd.DataFrame(rows), ["group"], adjust).reindex(columns=ECOLOGICAL_COLUMNS)
 
 
-def _notes(sample: PixelSample, options: Options, tables: dict[str, pd.DataFrame]) -> tuple[str, ...]:
+def _notes(sample: PixelSample, options: Options, tables: dict[str, pd.DataFrame], groups: list[Group]) -> tuple[str, ...]:
     notes, strata = [NAIVE_P], tables["strata"]
     if options.p_method == "wang2016":
         notes.append(ORIGIN.format(options.variant))
@@ -321,6 +322,7 @@ def _notes(sample: PixelSample, options: Options, tables: dict[str, pd.DataFrame
         notes.append(CORRECTED_P)
         naive = list(dict.fromkeys(g for name in ("factors", "interactions", "risks") for g in naive_groups(tables[name])))
         notes += [NAIVE_GROUPS.format(", ".join(naive))] if naive else []
+        notes += _near_notes(groups)
         if options.p_method == "spatial":
             xy = sample.frame[list(sample.coordinates)].to_numpy(dtype=np.float64)
             notes.append(SPATIAL_P[is_shifted(xy, sample.is_geographic)].format(f"{options.bootstrap.replicates:,}"))
@@ -330,3 +332,11 @@ def _notes(sample: PixelSample, options: Options, tables: dict[str, pd.DataFrame
     if sample.weights:
         notes.append(f"Rows are weighted by {sample.weights}; degrees of freedom count Kish's (sum w)^2 / sum w^2 rows.")
     return (*notes, *not_compared(strata), *sample.caveats(weighted=True))
+
+
+def _near_notes(groups: list[Group]) -> list[str]:
+    """Return what is to be said where rows lie on a grid finer than the lattice."""
+    near = {group.head["group"]: group.near for group in groups if group.near is not None}
+    few = [str(name) for name, found in near.items() if not found.enough]
+    said = [NEAR] if len(few) < len(near) else []
+    return [*said, f"{FEW_NEAR} Groups: {', '.join(few)}."] if few else said

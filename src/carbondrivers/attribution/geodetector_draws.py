@@ -8,7 +8,7 @@ over the chance of its lag.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +32,14 @@ class NearPairs:
 
     Attributes
     ----------
-    lag : int16, (4, 2, k)
+    lag : int16, (4, 2, lags)
         Rows and columns of the lattice between the two ends: the four lags that cells of the grid so far apart can have.
-    share : float64, (4, k)
+    share : float64, (4, lags)
         How often they have each.
-    distance, reach : float64, (k,)
+    distance, reach : float64, (lags,)
         In cells of the grid, and in cells of the lattice.
+    at : int64, (k,)
+        Lag of each pair.
     count : float64, (k,)
         How many ordered pairs of the grid each stands for.
     """
@@ -46,22 +48,23 @@ class NearPairs:
     share: Floats
     distance: Floats
     reach: Floats
+    at: NDArray[np.int64]
     count: Floats
 
     @classmethod
-    def of(cls, lag: Floats, distance: Floats, count: Floats) -> NearPairs:
-        """Return pairs from the rows and columns of the lattice, not whole, between their ends, (k, 2).
+    def of(cls, lag: Floats, distance: Floats, at: NDArray[np.int64], count: Floats) -> NearPairs:
+        """Return pairs from the rows and columns of the lattice, not whole, between the ends of each lag, (lags, 2).
 
         Examples
         --------
-        >>> found = NearPairs.of(np.array([[0.0, 0.25]]), np.array([1.0]), np.array([1.0]))
+        >>> found = NearPairs.of(np.array([[0.0, 0.25]]), np.array([1.0]), np.array([0]), np.array([1.0]))
         >>> found.lag[:, :, 0].tolist(), found.share[:, 0].tolist()
         ([[0, 0], [0, 1], [1, 0], [1, 1]], [0.75, 0.25, 0.0, 0.0])
         """
         low = np.floor(lag).astype(np.int16)
         corners = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], dtype=np.int16)
         part = np.abs(1.0 - corners[:, None, :] - (lag - low))
-        return cls(low.T + corners[:, :, None], part.prod(axis=-1), distance, np.hypot(*lag.T), count)
+        return cls(low.T + corners[:, :, None], part.prod(axis=-1), distance, np.hypot(*lag.T), at, count)
 
 
 class Draws:
@@ -90,15 +93,10 @@ class Draws:
         self.survey, self._known = survey, dict[tuple[float, float], NearPairs]()
         self._steps = mean_step(axes.y), mean_step(axes.x)
         shrink, rng = lattices[0].shrink, np.random.default_rng(seed)
-        width = min(self._steps[0], self._steps[1] * shrink)
-        reach = min(REACH * max(max(found.steps) for found in lattices) / width, REACH_CELLS)
-        lags, distance = _lags(self._steps[0] / width, self._steps[1] * shrink / width, reach)
-        chance = 1.0 / distance**2
-        chance /= chance.sum()
-        drawn = rng.choice(len(lags), DRAWS, p=chance)
+        steps = [found.steps for found in lattices]
+        self._lag, self._distance, self._chance, self._drawn = drawn_lags(rng, self._steps, shrink, steps)
         first = np.column_stack([_within(rng, counts) for counts in (survey.rows, survey.columns)])
-        self._lag, self._distance, self._chance = lags[drawn], distance[drawn], chance[drawn]
-        ends = np.stack([first, first + self._lag])
+        ends = np.stack([first, first + self._lag[self._drawn]])
         self.y, self.weight = np.full((2, DRAWS), np.nan), np.ones((2, DRAWS))
         self.codes = {d: np.zeros((2, DRAWS), dtype=np.int16) for d in drivers}
         # Sorted by row: a band finds its own at once.
@@ -141,9 +139,39 @@ class Draws:
             return self._known[lattice.steps]
         there = self.whole()
         share = self.survey.n / max(int(np.isfinite(self.y[0]).sum()), 1)
-        lag = self._lag[there] * [self._steps[0] / lattice.steps[1], self._steps[1] / lattice.steps[0]]
-        self._known[lattice.steps] = NearPairs.of(lag, self._distance[there], share / self._chance[there])
+        lag, at = self._lag * [self._steps[0] / lattice.steps[1], self._steps[1] / lattice.steps[0]], self._drawn[there]
+        self._known[lattice.steps] = NearPairs.of(lag, self._distance, at, share / self._chance[at])
         return self._known[lattice.steps]
+
+
+def drawn_lags(
+    rng: np.random.Generator, steps: tuple[float, float], shrink: float, lattices: Sequence[tuple[float, float]]
+) -> tuple[Codes, Floats, Floats, NDArray[np.int64]]:
+    """Draw lags between cells of a grid, the nearer the more often.
+
+    Parameters
+    ----------
+    rng
+        Of the draws.
+    steps
+        Distances between rows and between columns of the grid.
+    shrink
+        By how much distances along a row are shortened.
+    lattices
+        Distances between the columns and rows of each lattice that is to be refined, at least one.
+
+    Returns
+    -------
+    lag, distance, chance, drawn
+        Rows and columns between the two ends, (lags, 2), and cells of the grid, (lags,); how likely each lag is, (lags,); which
+        of them was drawn, (draws,).
+    """
+    width = min(steps[0], steps[1] * shrink)
+    reach = min(REACH * max(max(found) for found in lattices) / width, REACH_CELLS)
+    lags, distance = _lags(steps[0] / width, steps[1] * shrink / width, reach)
+    chance = 1.0 / distance**2
+    chance /= chance.sum()
+    return lags, distance, chance, rng.choice(len(lags), DRAWS, p=chance)
 
 
 def is_coarser(lattice: Lattice, axes: Axes) -> bool:

@@ -41,15 +41,14 @@ from carbondrivers.attribution.geodetector_corrected import (
     pair_correlations,
     widened_interval,
 )
-from carbondrivers.attribution.geodetector_draws import DRAWS
 from carbondrivers.attribution.geodetector_group import MOST_CROSSED
 from carbondrivers.attribution.geodetector_lattice import Axes
 from carbondrivers.attribution.geodetector_moments import q_of
-from carbondrivers.attribution.geodetector_near import FEWEST_PAIRS
+from carbondrivers.attribution.geodetector_near import FEW_NEAR, FEWEST_PAIRS, NEAR
 from carbondrivers.attribution.geodetector_pairs import additive
 from carbondrivers.attribution.geodetector_risks import RISK_TESTS, RiskTest, differences, not_compared, stratum_means
 from carbondrivers.attribution.geodetector_rows import Row, ecological_row, factor_row, interaction_row, strata_flaw
-from carbondrivers.attribution.geodetector_spatial import FACTOR_SIDE, PAIR_SIDE, Blocks
+from carbondrivers.attribution.geodetector_spatial import Blocks
 from carbondrivers.attribution.geodetector_walk import MOST_STRATA, Walk
 from carbondrivers.attribution.inference import ADJUSTMENTS, NAIVE_P, Floats
 from carbondrivers.attribution.registry import register
@@ -63,15 +62,6 @@ HOW = {True: "borders as given", False: "classes as given"}
 KINDS = {True: "continuous", False: "categorical"}
 Labels = tuple[Mapping[str, Mapping[int, str]], Mapping[str, Floats]]
 NO_LATTICE = "No P knows about spatial autocorrelation: there are fewer than three cells, or the response does not vary."
-NEAR = (
-    f"Distances are counted on a lattice of at most {FACTOR_SIDE} cells across ({PAIR_SIDE} for pairs), and the grid is finer: "
-    f"correlations that end within a lattice cell are estimated from {DRAWS:,} random pairs of near cells, so that corrected P "
-    "depend a little on the seed."
-)
-FEW_NEAR = (
-    f"Distances are counted on a lattice of at most {FACTOR_SIDE} cells across ({PAIR_SIDE} for pairs), and the grid is finer, "
-    "with too few near cells to know which correlations end within a lattice cell: corrected P may be too small."
-)
 TOO_MANY = (
     "No corrected P of {}: the strata of drivers (at most {} each) or the crossed strata of pairs are too many to be held by "
     "lattice cell. Draw a sample of the grid, or use fewer classes."
@@ -83,7 +73,7 @@ TOO_MANY = (
     title="Geodetector of whole grids",
     takes="grids",
     result=GeodetectorResult,
-    version="3",
+    version="4",
     citation="Wang, J.F. et al. (2016). A measure of spatial stratified heterogeneity. Ecological Indicators 67, 250-256.",
 )
 def detect_grids(

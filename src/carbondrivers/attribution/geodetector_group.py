@@ -22,9 +22,11 @@ from carbondrivers.attribution.geodetector_corrected import (
     widened_interval,
 )
 from carbondrivers.attribution.geodetector_moments import Codes, Moments, cell_moments, flat, pair_moments
+from carbondrivers.attribution.geodetector_near import Ends
 from carbondrivers.attribution.geodetector_null import Trial, chance_p
 from carbondrivers.attribution.geodetector_pairs import additive
 from carbondrivers.attribution.geodetector_risks import RiskTest, differences, stratum_means
+from carbondrivers.attribution.geodetector_row_draws import RowDraws
 from carbondrivers.attribution.geodetector_rows import Row, ecological_row, factor_row, interaction_row, strata_flaw
 from carbondrivers.attribution.geodetector_spatial import FACTOR_SIDE, PAIR_SIDE, Blocks, Places, places_of
 from carbondrivers.attribution.geodetector_sums import CellSums, FactorSums
@@ -94,6 +96,7 @@ class Group:
         self.cuts = {d.name: self._cut(part.frame[d.name]) for d in part.drivers}
         self.moments = {d: cell_moments(self.y, cut.codes, cut.cells, self.weights) for d, cut in self.cuts.items()}
         self.places = {side: _places(part, side) for side in (FACTOR_SIDE, PAIR_SIDE)} if self.total > 0.0 else {}
+        self.near = self._near()
         self.units = self._units()
         where = self.places.get(FACTOR_SIDE)
         self.blocks = None if self.units is None or where is None else Blocks.of(where, self.units.codes, self.weights)
@@ -212,7 +215,23 @@ class Group:
     def _sums(self, driver: str) -> FactorSums | None:
         """Return the sums of one factor over lattice cells; None where rows have no places."""
         where, cut = self.places.get(FACTOR_SIDE), self.cuts[driver]
-        return None if where is None else FactorSums.of_factor(where, self.y, cut.codes, self.moments[driver], self.weights)
+        if where is None:
+            return None
+        ends = self.ends(FACTOR_SIDE, cut.codes)
+        return FactorSums.of_factor(where, self.y, cut.codes, self.moments[driver], self.weights, ends)
+
+    def ends(self, side: int, codes: Codes) -> Ends | None:
+        """Return what stands at the ends of near pairs of rows, in the strata of `codes`, (n,), where a lattice needs them."""
+        return None if self.near is None else self.near.ends(side, codes)
+
+    def _near(self) -> RowDraws | None:
+        """Return near pairs of rows; None where no lattice is coarser than the grid that they lie on."""
+        if not any(self.places.values()):
+            return None
+        xy = self.part.frame[list(self.part.coordinates or ())].to_numpy(dtype=np.float64)
+        seed, geographic = self.options.bootstrap.seed, self.part.is_geographic
+        found = RowDraws(xy, self.y, self.weights, self._order, list(self.places), geographic=geographic, seed=seed)
+        return found if found.coarse else None
 
     def _corrected(self, driver: str, sums: FactorSums) -> Row:
         level = self.options.bootstrap.confidence
@@ -299,7 +318,7 @@ class Pair:
             return None
         codes, cells = self._codes(), self.table.count.size
         plain = flat(self.table) if group.weights is None else cell_moments(group.y, codes, cells)
-        sums = CellSums.of_rows(where, group.y, codes, plain, group.weights)
+        sums = CellSums.of_rows(where, group.y, codes, plain, group.weights, group.ends(PAIR_SIDE, codes))
         return pair_correlations(sums, self.table, self.fit, group.total)
 
 

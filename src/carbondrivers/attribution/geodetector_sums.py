@@ -71,7 +71,9 @@ class CellSums:
         return FieldSums(self.places.occupied, self.count.sum(axis=1), sums, square, ends)
 
     @classmethod
-    def of_rows(cls, places: Places, y: Floats, codes: AnyCodes, plain: Moments, weights: Floats | None = None) -> CellSums:
+    def of_rows(
+        cls, places: Places, y: Floats, codes: AnyCodes, plain: Moments, weights: Floats | None = None, ends: Ends | None = None
+    ) -> CellSums:
         """Sum rows.
 
         Parameters
@@ -86,13 +88,15 @@ class CellSums:
             Moments of `y` in the strata, rows not weighted.
         weights
             (n,); every row counts 1 where None.
+        ends
+            At near pairs of the rows.
         """
         cells = plain.count.size
         count = by_cell(places, codes, cells)
         weight = count if weights is None else by_cell(places, codes, cells, weights)
         own = np.bincount(codes, None if weights is None else weights**2, minlength=cells).astype(np.float64)
         total = np.bincount(places.cell, y, minlength=len(places.occupied)).astype(np.float64)
-        return cls(places, count, weight, own, total, plain, None)
+        return cls(places, count, weight, own, total, plain, ends)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,15 +176,21 @@ class FactorSums(CellSums):
 
     @classmethod
     def of_factor(
-        cls, places: Places, y: Floats, codes: AnyCodes, moments: Moments, weights: Floats | None = None
+        cls,
+        places: Places,
+        y: Floats,
+        codes: AnyCodes,
+        moments: Moments,
+        weights: Floats | None = None,
+        ends: Ends | None = None,
     ) -> FactorSums:
         """Sum rows: as ``of_rows``, from the factor's `moments`, weighted where rows are."""
         plain = moments if weights is None else cell_moments(y, codes, moments.count.size)
-        base = CellSums.of_rows(places, y, codes, plain, weights)
+        base = CellSums.of_rows(places, y, codes, plain, weights, ends)
         first = by_cell(places, codes, plain.count.size, y)
         second = np.bincount(places.cell, y**2, minlength=len(places.occupied)).astype(np.float64)
         higher = HigherMoments.of_rows(y, codes, plain)
-        return cls(places, base.count, base.weight, base.own, base.total, plain, None, first, second, higher)
+        return cls(places, base.count, base.weight, base.own, base.total, plain, ends, first, second, higher)
 
     def standard_residual(self, moments: Moments) -> FieldSums:
         """Return the response within strata, in standard deviations of each stratum; 0 in strata that do not vary."""
