@@ -124,7 +124,7 @@ class GeodetectorResult(Result):
     title="Geodetector: factors, interactions, risks, ecological detector",
     takes="sample",
     result=GeodetectorResult,
-    version="6",
+    version="7",
     citation="Wang, J.F. et al. (2016). A measure of spatial stratified heterogeneity. Ecological Indicators 67, 250-256.",
 )
 def detect(

@@ -83,7 +83,7 @@ TOO_MANY = (
     title="Geodetector of whole grids",
     takes="grids",
     result=GeodetectorResult,
-    version="3",
+    version="4",
     citation="Wang, J.F. et al. (2016). A measure of spatial stratified heterogeneity. Ecological Indicators 67, 250-256.",
 )
 def detect_grids(
