@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -134,6 +136,29 @@ def test_messages() -> None:
         detect_grids(nep, {"soil": strata["soil"].isel(y=slice(5))})
     with pytest.raises(DataError, match="weights must be finite and not below 0"):
         detect_grids(nep, strata, weights=xr.full_like(nep, -1.0))
+    with pytest.raises(DataError, match="coordinates of the response must be numbers, got <U"):
+        detect_grids(nep.assign_coords(x=[f"c{i}" for i in range(nep.sizes["x"])]), strata)
+    with pytest.raises(DataError, match="reaches 91, no latitude does"):
+        detect_grids(nep.assign_coords(y=91.0 - np.arange(nep.sizes["y"])).assign_attrs(crs="EPSG:4326"), strata)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"names": {"soil": {0: "loam", 1: "loam"}}}, "several classes the name 'loam': name them apart, or merge them"),
+        ({"names": {"soil": {0: "1"}}}, "several classes the name '1'"),
+        ({"names": {"soils": {0: "loam"}}}, "names must be"),
+        ({"names": {"soil": ["loam", "clay"]}}, "must be given by number"),
+        ({"borders": {"soil": ["low", 1, 2]}}, "must be two or more rising numbers, got"),
+        ({"borders": {"soil": 3}}, "must be two or more rising numbers, got 3"),
+        ({"borders": {"soil": [0, 1, np.inf]}}, "must be two or more rising numbers"),
+    ],
+)
+def test_names_and_borders_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
+    nep, strata = _grids(3)
+    with pytest.raises(OptionError, match=message) as said:
+        detect_grids(nep, strata, **options)
+    assert "\n" not in str(said.value)
 
 
 def test_a_response_that_does_not_vary_and_single_classes_are_said() -> None:

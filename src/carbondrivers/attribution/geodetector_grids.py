@@ -112,10 +112,11 @@ def detect_grids(
     Raises
     ------
     DataError
-        If a grid has other dimensions, holds text or lies on other cells, a class is no whole number, a coordinate is not
-        finite, or no cell has all.
+        If a grid has other dimensions, holds text or lies on other cells, a class is no whole number, a coordinate is no
+        number, not finite or no latitude, or no cell has all.
     OptionError
-        If an option is outside its list or range, or borders do not rise or belong to no driver.
+        If an option is outside its list or range, borders do not rise or belong to no driver, or names belong to no driver or
+        are those of two classes.
 
     Examples
     --------
@@ -128,15 +129,17 @@ def detect_grids(
     choose(adjust, ADJUSTMENTS, "adjust")
     bootstrap = bootstrap_of(replicates, confidence, seed)
     answer = _response(response)
+    axes = _axes(answer)
     grids = {driver: _checked(strata[driver], f"strata of {driver!r}", answer) for driver in sorted(strata)}
     cuts = _borders(borders or {}, grids)
+    _check_names(names or {}, grids)
     if not grids:
         raise DataError("no strata are given: name at least one, as strata={'land_cover': grid}")
     walk = Walk(
         answer,
         {d: _cut(g, cuts[d]) if d in cuts else g for d, g in grids.items()},
         None if weights is None else _checked(weights, "weights", answer),
-        _axes(answer),
+        axes,
         seed,
     )
     parameters: dict[str, object] = {
@@ -189,11 +192,19 @@ def _borders(given: Mapping[str, Sequence[float]], grids: Mapping[str, xr.DataAr
     found = {}
     for driver, borders in given.items():
         choose(driver, list(grids), "borders")
-        found[driver] = np.asarray(borders, dtype=np.float64)
-        rising = found[driver].ndim == 1 and len(found[driver]) > 1 and bool((np.diff(found[driver]) > 0.0).all())
-        if not rising or not np.isfinite(found[driver]).all():
-            raise OptionError(f"borders of {driver!r} must be two or more rising numbers, got {list(borders)!r}")
+        numbers = np.asarray(borders)
+        known = numbers.ndim == 1 and len(numbers) > 1 and numbers.dtype.kind in "fiu" and bool(np.isfinite(numbers).all())
+        if not known or not (np.diff(numbers.astype(np.float64)) > 0.0).all():
+            raise OptionError(f"borders of {driver!r} must be two or more rising numbers, got {borders!r}")
+        found[driver] = numbers.astype(np.float64)
     return found
+
+
+def _check_names(given: Mapping[str, Mapping[int, str]], grids: Mapping[str, xr.DataArray]) -> None:
+    for driver, names in given.items():
+        choose(driver, list(grids), "names")
+        if not isinstance(names, Mapping):
+            raise OptionError(f"names of {driver!r} must be given by number, as {{1: 'forest', 2: 'grassland'}}, got {names!r}")
 
 
 def _cut(grid: xr.DataArray, borders: Floats) -> xr.DataArray:
@@ -210,13 +221,15 @@ def _cut(grid: xr.DataArray, borders: Floats) -> xr.DataArray:
 
 def _axes(grid: xr.DataArray) -> Axes:
     """Return where the rows and columns of a grid lie."""
-    x, y = (
-        np.asarray(grid[axis].to_numpy() if axis in grid.coords else np.arange(grid.sizes[axis]), dtype=np.float64)
-        for axis in ("x", "y")
-    )
+    x, y = (np.asarray(grid[axis].to_numpy() if axis in grid.coords else np.arange(grid.sizes[axis])) for axis in ("x", "y"))
+    if x.dtype.kind not in "fiu" or y.dtype.kind not in "fiu":
+        raise DataError(f"coordinates of the response must be numbers, got {x.dtype} along x and {y.dtype} along y")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise DataError("a coordinate of the response is missing or infinite: the place of every row and column must be known")
-    return Axes(x, y, bool(grid.attrs.get("crs")) and is_geographic(grid))
+    geographic = bool(grid.attrs.get("crs")) and is_geographic(grid)
+    if geographic and np.abs(y).max() > 90.0:
+        raise DataError(f"coordinate y of the response reaches {np.abs(y).max():g}, no latitude does: are x and y exchanged?")
+    return Axes(x.astype(np.float64), y.astype(np.float64), geographic)
 
 
 def _notes(walk: Walk) -> tuple[str, ...]:
@@ -294,13 +307,22 @@ def _pair(walk: Walk, pair: tuple[str, str], flaw: str, whole: float, level: flo
     )
 
 
+def _named(walk: Walk, driver: str, labels: Labels) -> list[str]:
+    """Return the names of the classes of a driver that occur."""
+    cut = labels[1].get(driver)
+    names = labels[0].get(driver, {}) if cut is None else dict(enumerate(class_names(cut)))
+    named = [str(names.get(int(c), int(c))) for c in walk.survey.classes[driver]]
+    twice = [name for name in dict.fromkeys(named) if named.count(name) > 1]
+    if twice:
+        raise OptionError(f"names of {driver!r} give several classes the name {twice[0]!r}: name them apart, or merge them")
+    return named
+
+
 def _stratum_columns(
     walk: Walk, driver: str, head: Row, labels: Labels, level: float, test: RiskTest, among: Floats | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     moments = moved(walk.factors[driver], walk.survey.origin, walk.survey.scale)
-    numbers, cut = walk.survey.classes[driver], labels[1].get(driver)
-    names = labels[0].get(driver, {}) if cut is None else dict(enumerate(class_names(cut)))
-    named = [str(names.get(int(c), int(c))) for c in numbers]
+    numbers, cut, named = walk.survey.classes[driver], labels[1].get(driver), _named(walk, driver, labels)
     ends = {"lower": np.nan, "upper": np.nan} if cut is None else {"lower": cut[numbers], "upper": cut[numbers + 1]}
     row: dict[str, Any] = head | {"driver": driver}
     means = row | {"level": named, "method": HOW[cut is not None]} | ends

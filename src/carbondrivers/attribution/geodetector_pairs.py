@@ -24,6 +24,8 @@ from carbondrivers.attribution.inference import Floats
 # Of chance in the estimate of what equal factors explain: a constant, and by its standard error. Found by simulation; with
 # them the test of 2 to 21 strata rejects 3 to 7 % where factors explain something, and 1 to 4 % where neither does.
 SHIFT = 1.3, 0.3
+# Smaller eigenvalues than these shares, of the strata's correlations and of T, are rounding.
+SINGULAR, NOUGHT = 1e-12, 1e-9
 # Points of the inversion in standard deviations, and how far it reaches.
 STEP, POINTS, COARSE, FAR = 0.03, 2000, 50, 40.0
 # Tails that the inversion resolves.
@@ -160,9 +162,9 @@ def ecological_test(
     if spare <= 0.0 or rest <= 0.0 or left <= 1e-12 * whole:
         return none
     variance = left / spare
-    signed, means = _sides(table)
-    values, along = _parts(signed, _gram(table, correlated), means, variance)
-    plain = 4.0 * variance * float(means @ _gram(table, alone) @ means)
+    (signed, means), independent = _sides(table), _gram(table, alone)
+    values, along = _parts(signed, _gram(table, correlated), means, variance, float(np.diag(independent).max()))
+    plain = 4.0 * variance * float(means @ independent @ means)
     uneven = difference_squares(table) / plain if plain > 0.0 else 1.0
     linear = max(uneven * 4.0 * float((along**2).sum()) - 4.0 * float((values**2).sum()), 0.0)
     found = float(table.margin(1).between - table.margin(0).between - values.sum())
@@ -190,13 +192,19 @@ def _gram(table: Moments, among: Floats) -> Floats:
     return np.asarray(pick.T @ among @ pick / np.outer(root, root))
 
 
-def _parts(signed: Floats, gram: Floats, means: Floats, variance: float) -> tuple[Floats, Floats]:
-    """Return the weights w of T = sum w_i (z_i + d_i)^2, and w_i (z_i + d_i) as observed; without those that are nought."""
+def _parts(signed: Floats, gram: Floats, means: Floats, variance: float, unit: float) -> tuple[Floats, Floats]:
+    """Return the weights w of T = sum w_i (z_i + d_i)^2, and w_i (z_i + d_i) as observed; without those that are nought.
+
+    `unit` is what a stratum of independent rows has on the diagonal of `gram`.
+    """
     size, axes = np.linalg.eigh((gram + gram.T) / 2.0)
-    half = (axes * np.sqrt(np.maximum(size, 0.0))) @ axes.T
+    most = max(float(size.max()), unit)
+    # The root of rounding would not be small: two factors of the same strata would differ by it.
+    size = np.where(size > SINGULAR * most, size, 0.0)
+    half = (axes * np.sqrt(size)) @ axes.T
     values, turned = np.linalg.eigh(variance * (half * signed) @ half)
     along = np.sqrt(variance) * (turned.T @ (half @ means))
-    used = np.abs(values) > 1e-9 * np.abs(values).max(initial=0.0)
+    used = np.abs(values) > NOUGHT * variance * most
     return np.asarray(values[used], dtype=np.float64), np.asarray(along[used], dtype=np.float64)
 
 

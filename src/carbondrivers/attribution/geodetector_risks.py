@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from carbondrivers.attribution.geodetector_moments import Moments
-from carbondrivers.attribution.geodetector_tests import LEAST_DF
+from carbondrivers.attribution.geodetector_tests import CONSTANT, LEAST_DF
 from carbondrivers.attribution.inference import Floats
 from carbondrivers.attribution.studentised_range import quantile, upper_tail
 
@@ -60,10 +60,12 @@ def not_compared(strata: pd.DataFrame) -> tuple[str, ...]:
 
 
 def spreads(moments: Moments) -> Floats:
-    """Return the standard deviation within each stratum, (strata,); NaN where there is a single row."""
+    """Return the standard deviation within each stratum, (strata,); NaN where there is a single row, 0 where rows are equal."""
     n = size_of(moments)
+    whole = (moments.between + moments.within) / float(moments.weight.sum())
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = moments.square / moments.weight * np.where(n > 1.0, n / (n - 1.0), np.nan)
+    variance = np.where(variance <= CONSTANT * whole, 0.0, variance)
     return np.sqrt(np.where(moments.count > 1, variance, np.nan))
 
 

@@ -17,6 +17,8 @@ from carbondrivers.attribution.inference import upper_f
 
 # Below this share of the whole, a sum of squares is rounding.
 EQUAL = 1e-12
+# Below this share of the response's variance, the variance within a stratum is: equal values differ from their mean by it.
+CONSTANT = 1e-24
 # With weights the degrees of freedom within strata need not be whole. Below one the distribution of F lies almost whole at
 # infinity: no statistic is large, and an interval would be [0, 0] whatever q is. (One, but for rounding.)
 LEAST_DF = 1.0 - 1e-9
@@ -53,7 +55,8 @@ def welch_test(moments: Moments) -> dict[str, float]:
     k = len(n)
     row = {"statistic": np.nan, "df": k - 1.0, "df_2": np.nan, "p": np.nan, "log10_p": np.nan}
     variance = moments.square / np.maximum(moments.weight, EQUAL) * n / np.maximum(n - 1.0, EQUAL)
-    if k < 2 or (n < 2.0).any() or (variance <= 0.0).any():
+    whole = (moments.between + moments.within) / float(moments.weight.sum())
+    if k < 2 or (n < 2.0).any() or (variance <= CONSTANT * whole).any():
         return row
     w = n / variance
     centre = float((w * moments.mean).sum() / w.sum())
