@@ -71,6 +71,8 @@ def test_two_steps_of_one_family_keep_their_figures_and_tables(both: tuple[dict[
     assert {"geodetector_factors.csv", "geodetector_grids_geodetector_factors.csv"} <= names
     text = (out / "methods.md").read_text(encoding="utf-8")
     assert "(quantile) at borders found in the sample" in text and "(quantile) within each group" in text
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Geodetector, whole sample: " in page and "Geodetector, whole grids: " in page
 
 
 def test_lists_of_rules_and_classes_are_searched(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def _corrected(result: GeodetectorResult) -> str:
         f" Beside every naive P stands one that allows for spatial autocorrelation, {how} (after Clifford, Richardson and "
         f"Hemon 1989), and it decides on pairs and strata{where_not}. The interval of the corrected share is that of a "
         "noncentral F with the mean and variance of sums of squares of errors with fitted correlations; the interval of "
-        "epsilon² is from resampled blocks of space, widened by what neighbouring blocks share."
+        "epsilon² is from resampled blocks of space, widened by what neighbouring blocks share and by how few the region holds."
     )
 
 
@@ -98,10 +98,11 @@ def _factor(result: GeodetectorResult, group: str, part: pd.DataFrame) -> str:
         reach = f"; {share} with autocorrelated errors allowed for, {level} {low} to {high}"
     elif np.isfinite(top["epsilon2_low"]):
         reach = f" ({level} {number(float(top['epsilon2_low']), 3)} to {number(float(top['epsilon2_high']), 3)})"
+    place = "whole grids" if result.method == "geodetector_grids" else where(group)
     shown = p_text(float(top["p_eff"]))
     judged = f", corrected P {shown if shown.startswith('<') else f'= {shown}'}" if shown else ""
     return (
-        f"Geodetector, {where(group)}: {driver} explains the largest share of {response} (q = {number(float(top['q']), 3)}, "
+        f"Geodetector, {place}: {driver} explains the largest share of {response} (q = {number(float(top['q']), 3)}, "
         f"epsilon² = {number(float(top['epsilon2']), 3)}{reach}{judged}, n = {int(top['n']):,})."
     )
 
