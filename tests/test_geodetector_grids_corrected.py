@@ -75,6 +75,7 @@ def _same(one: GeodetectorResult, two: GeodetectorResult, rtol: float, drop: tup
 
 
 DEGREES = {"y": 55.0 - 0.25 * np.arange(60), "x": 80.0 + 0.5 * np.arange(45)}
+DEGREES_FEW = {"y": 55.0 - 0.1 * np.arange(20), "x": 80.0 + 0.1 * np.arange(15)}
 METRES = {"y": 4.1e6 - 500.0 * np.arange(170), "x": 3e5 + 500.0 * np.arange(150)}
 
 
@@ -101,6 +102,14 @@ def test_grids_equal_the_table_of_their_cells(
     assert found.factors[["n_eff", "p_eff", "p_eff_adjusted", "epsilon2_eff", "ci_eff_low"]].notna().all(axis=None)
     assert found.interactions["p_eff"].notna().all() and found.ecological["p_eff"].notna().all()
     assert found.risks["p_eff"].notna().all() and (found.factors["n_eff"] < 0.7 * found.n).all()
+
+
+def test_unevenly_spaced_columns_are_as_far_apart_as_in_a_table() -> None:
+    nep, strata = _grids(4, (60, 50), {"y": np.arange(60.0), "x": np.exp(np.arange(50) / 10)})
+    found = detect_grids(nep, strata, replicates=100)
+    _same(found, detect(_sample(nep, strata), replicates=100), 1e-8, drop=("epsilon2_low", "epsilon2_high"))
+    assert any("unevenly spaced" in note for note in found.notes)
+    assert not any("unevenly spaced" in note for note in detect_grids(*_grids(4, (20, 15), DEGREES_FEW)).notes)
 
 
 @pytest.mark.parametrize("chunks", [{"y": 20, "x": 150}, {"y": 170, "x": 7}, {"y": 37, "x": 41}])

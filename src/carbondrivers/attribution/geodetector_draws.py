@@ -24,6 +24,8 @@ from carbondrivers.datasets.blocks import Region
 DRAWS = 250_000
 # How far apart the ends of a pair are at most: cells of the coarsest lattice, and cells of the grid.
 REACH, REACH_CELLS = 2.0, 256.0
+# By how much steps between rows or columns may differ, of their mean.
+UNEVEN = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,8 +177,14 @@ def drawn_lags(
 
 
 def is_coarser(lattice: Lattice, axes: Axes) -> bool:
-    """Whether cells of a lattice hold several cells of the grid."""
-    return bool(lattice.steps[1] > 1.01 * mean_step(axes.y) or lattice.steps[0] > 1.01 * mean_step(axes.x))
+    """Whether cells of a lattice hold several cells of a grid whose rows and columns are evenly spaced."""
+    return is_even(axes) and bool(lattice.steps[1] > 1.01 * mean_step(axes.y) or lattice.steps[0] > 1.01 * mean_step(axes.x))
+
+
+def is_even(axes: Axes) -> bool:
+    """Whether rows and columns are evenly spaced, so that as many of them apart is as far apart everywhere."""
+    steps = [np.abs(np.diff(along)) for along in (axes.y, axes.x) if len(along) > 2]
+    return all(bool(np.ptp(found) <= UNEVEN * found.mean()) for found in steps)
 
 
 def mean_step(values: Floats) -> float:

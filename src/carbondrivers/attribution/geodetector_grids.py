@@ -41,6 +41,7 @@ from carbondrivers.attribution.geodetector_corrected import (
     pair_correlations,
     widened_interval,
 )
+from carbondrivers.attribution.geodetector_draws import is_even
 from carbondrivers.attribution.geodetector_group import MOST_CROSSED
 from carbondrivers.attribution.geodetector_lattice import Axes
 from carbondrivers.attribution.geodetector_moments import q_of
@@ -61,6 +62,10 @@ from carbondrivers.provenance import history_line
 HOW = {True: "borders as given", False: "classes as given"}
 KINDS = {True: "continuous", False: "categorical"}
 Labels = tuple[Mapping[str, Mapping[int, str]], Mapping[str, Floats]]
+UNEVEN_AXES = (
+    "Rows or columns are unevenly spaced: where cells of the lattice of distances hold several of the grid's, what is "
+    "correlated within them is not estimated, and corrected P may be too small."
+)
 NO_LATTICE = "No P knows about spatial autocorrelation: there are fewer than three cells, or the response does not vary."
 TOO_MANY = (
     "No corrected P of {}: the strata of drivers (at most {} each) or the crossed strata of pairs are too many to be held by "
@@ -242,6 +247,8 @@ def _notes(walk: Walk) -> tuple[str, ...]:
         said.append(TOO_MANY.format(", ".join([*without, *(["pairs"] if pairs else [])]), MOST_STRATA))
     if len(without) < len(walk.drivers):
         said.append(CORRECTED_P)
+    if not is_even(walk.axes):
+        said.append(UNEVEN_AXES)
     if walk.draws is not None:
         said.append(NEAR if int(walk.draws.whole().sum()) >= FEWEST_PAIRS else FEW_NEAR)
     if walk.weighted:

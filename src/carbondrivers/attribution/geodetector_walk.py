@@ -61,6 +61,8 @@ class Walk:
         Driver to the moments of its classes, of the response centred and scaled; weights have mean 1.
     crossings : Crossings
         Of every two drivers.
+    axes : Axes
+        Where rows and columns lie.
     kish : float
         Mean of the squared weights, 1 where cells are not weighted.
 
@@ -73,7 +75,7 @@ class Walk:
     def __init__(
         self, response: xr.DataArray, grids: Mapping[str, xr.DataArray], weights: xr.DataArray | None, axes: Axes, seed: int = 0
     ) -> None:
-        self.drivers, self.weighted = list(grids), weights is not None
+        self.drivers, self.weighted, self.axes = list(grids), weights is not None, axes
         self.survey = Survey(response, grids, weights)
         self._size = {d: len(found) for d, found in self.survey.classes.items()}
         self._places = {d: places_of_classes(found) for d, found in self.survey.classes.items()}
